@@ -1,0 +1,74 @@
+import type { GapReason } from '../protocol/frames.ts'
+import type { Place } from '../protocol/position.ts'
+
+/** Where a read starts: a place, or a word of PROTOCOL.md §3.2. */
+export type ReadFrom = 'latest' | 'earliest' | { readonly last: number } | { readonly after: Place }
+
+/** A message as the store keeps it. `json` is the text of its data, spliced into frames as it is. */
+export interface StoredMessage {
+  readonly offset: number
+  readonly id: string
+  readonly timeMs: number
+  readonly json: string
+  readonly sender?: string
+  readonly publisher?: string
+}
+
+/** What is to be appended. */
+export interface AppendRequest {
+  readonly json: string
+  /** Key of PROTOCOL.md §8.2, already scoped to the user. Absent: never a repeat. */
+  readonly key?: PublishKey
+  readonly sender?: string
+  readonly publisher?: string
+  /** Hub time after which it must not be appended (PROTOCOL.md §8.5). */
+  readonly untilMs?: number
+}
+
+/** `client` and `sequence` for a client's publishes; `key` alone for `Idempotency-Key` and user keys. */
+export type PublishKey =
+  | { readonly userId: string; readonly client: string; readonly sequence: number }
+  | { readonly userId: string; readonly key: string }
+
+export type Appended =
+  | { readonly kind: 'appended'; readonly place: Place; readonly duplicate: boolean }
+  /** The key is older than the window, or `untilMs` has passed: it may have been appended earlier, and is not now. */
+  | { readonly kind: 'unknown' }
+  /** The key was used with other data. */
+  | { readonly kind: 'conflict' }
+  /** No room to remember a key without a sequence. */
+  | { readonly kind: 'full' }
+
+/** One page of a channel. */
+export interface Page {
+  /** The messages follow this place. After a gap it is the gap's `to`. */
+  readonly after: Place
+  readonly messages: readonly StoredMessage[]
+  /** True when there is more behind the last message. */
+  readonly more: boolean
+  /** Present when history could not serve from where the reader stands. */
+  readonly gap?: { readonly from: Place; readonly to: Place; readonly reason: GapReason }
+}
+
+export interface PageLimit {
+  readonly messages: number
+  readonly bytes: number
+}
+
+/** Where the logs live: the truth. Every method may reject; the hub answers `unavailable` then. */
+export interface Store {
+  append(channel: string, request: AppendRequest): Promise<Appended>
+  /** At least one message if there is one, whatever its size (PROTOCOL.md §3.12). */
+  read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page>
+  /**
+   * Calls `heard` after each append to the channel, `after` being the place it follows. A lost notice costs latency, never a message.
+   * Resolves, once notices flow, with the function that ends it.
+   */
+  watch(channel: string, heard: (notice: Notice) => void): Promise<() => void>
+  close(): Promise<void>
+}
+
+export interface Notice {
+  readonly after: Place
+  readonly message: StoredMessage
+}
