@@ -1,0 +1,67 @@
+import { defineConfig } from '@playwright/test'
+import type { PlaywrightTestConfig } from '@playwright/test'
+import { findBrowser } from './scripts/find-browser.mjs'
+
+const { env } = process
+const full = env['FULL'] === '1'
+// Which projects this run is about (workers inherit the answer), so that a run of one needs no other browser.
+const fromArguments = process.argv.flatMap((arg, at) => {
+  if (arg.startsWith('--project=')) return [arg.slice('--project='.length)]
+  return process.argv[at - 1] === '--project' ? [arg] : []
+})
+const wanted = (env['HOLDFAST_PROJECTS'] ??= fromArguments.join(',')).split(',').filter(Boolean)
+const isWanted = (name: string) => wanted.length === 0 || wanted.includes(name)
+
+type Project = NonNullable<PlaywrightTestConfig['projects']>[number]
+
+function chromium(): Project[] {
+  if (!isWanted('chromium')) return []
+  const { executablePath } = findBrowser('chromium')
+  const args = [
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ]
+  if (process.getuid?.() === 0) args.push('--no-sandbox')
+  return [{ name: 'chromium', use: { browserName: 'chromium', launchOptions: { executablePath, args } } }]
+}
+
+function firefox(): Project[] {
+  if (!isWanted('firefox')) return []
+  try {
+    const { executablePath, bundled } = findBrowser('firefox')
+    // A stock Firefox speaks WebDriver BiDi, which Playwright calls the moz-firefox channel.
+    const channel = bundled ? {} : { channel: 'moz-firefox' }
+    return [
+      {
+        name: 'firefox',
+        use: { browserName: 'firefox', ...channel, launchOptions: { executablePath } },
+        ...(full ? {} : { grep: /@smoke/ }),
+      },
+    ]
+  } catch (error) {
+    if (env['CI'] || wanted.includes('firefox')) throw error
+    // Workers load this file too; one line is enough.
+    const reason = `not run: firefox (${error instanceof Error ? error.message : String(error)})`
+    if (env['HOLDFAST_NOT_RUN'] !== reason) console.log((env['HOLDFAST_NOT_RUN'] = reason))
+    return []
+  }
+}
+
+export default defineConfig({
+  testDir: 'e2e',
+  tsconfig: './tsconfig.e2e.json',
+  outputDir: 'test-results',
+  // Tests tagged @real wait for real durations.
+  ...(env['REAL'] === '1' ? {} : { grepInvert: /@real/ }),
+  fullyParallel: true,
+  forbidOnly: Boolean(env['CI']),
+  retries: 0,
+  workers: 2,
+  timeout: 30_000,
+  reporter: 'list',
+  use: { trace: 'retain-on-failure' },
+  projects: [...chromium(), ...firefox()],
+})

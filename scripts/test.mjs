@@ -1,0 +1,137 @@
+// What `npm test` runs: named steps, stopping at the first that fails. `--full`: every e2e test in both browsers, and the
+// tests that wait for real durations. `--only <name>[,<name>]`: these steps alone.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { findBrowser } from './find-browser.mjs'
+
+const { values } = parseArgs({ options: { full: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const root = fileURLToPath(new URL('..', import.meta.url))
+const env = {
+  ...process.env,
+  PATH: join(root, 'node_modules', '.bin') + delimiter + (process.env.PATH ?? ''),
+  ...(values.full && { FULL: '1', REAL: '1' }),
+}
+
+// The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
+const rows = [
+  [
+    { name: 'node', run: () => import('./require-node.cjs') },
+    { name: 'browsers', run: checkBrowsers },
+  ],
+  [
+    { name: 'lint', run: 'lint' },
+    { name: 'typecheck', run: 'typecheck' },
+  ],
+  [
+    { name: 'format', run: 'format:check' },
+    { name: 'layers', run: 'layers' },
+  ],
+  [{ name: 'vitest', run: 'test:unit', live: true }],
+  [
+    { name: 'build', run: 'build' },
+    { name: 'knip', run: 'knip' },
+  ],
+  [
+    { name: 'api', run: 'api' },
+    { name: 'package', run: 'package:check' },
+    { name: 'size', run: 'size' },
+  ],
+  [{ name: 'e2e-chromium', run: 'test:e2e', live: true }],
+  [{ name: 'e2e-firefox', run: 'test:e2e:firefox', live: true, skip: firefoxMissing }],
+]
+
+/** Early, so that nobody waits minutes to learn that there is no browser. */
+function checkBrowsers() {
+  console.log(`chromium: ${findBrowser('chromium').executablePath}`)
+  const missing = firefoxMissing()
+  if (missing && process.env.CI) throw new Error(missing)
+  console.log(`firefox: ${missing ?? findBrowser('firefox').executablePath}`)
+}
+
+function firefoxMissing() {
+  try {
+    findBrowser('firefox')
+    return undefined
+  } catch (error) {
+    return error.message
+  }
+}
+
+/** Runs a script of package.json; its output comes live, or in one piece at its end when others run beside it. */
+function runScript(script, live) {
+  return new Promise((resolve) => {
+    const npm = process.env.npm_execpath
+    const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []]
+    const child = spawn(command, [...args, 'run', '--silent', '--ignore-scripts', script], {
+      cwd: root,
+      env,
+      stdio: ['ignore', live ? 'inherit' : 'pipe', live ? 'inherit' : 'pipe'],
+      shell: !npm && process.platform === 'win32',
+    })
+    let output = ''
+    child.stdout?.on('data', (chunk) => (output += chunk))
+    child.stderr?.on('data', (chunk) => (output += chunk))
+    child.on('error', (error) => resolve({ ok: false, output: `${output}${error.message}\n` }))
+    child.on('close', (code) => resolve({ ok: code === 0, output }))
+  })
+}
+
+async function runStep(step, live) {
+  const startedAt = performance.now()
+  const result = await (typeof step.run === 'string'
+    ? runScript(step.run, live)
+    : Promise.resolve()
+        .then(step.run)
+        .then(
+          () => ({ ok: true, output: '' }),
+          (error) => ({ ok: false, output: `${error.message}\n` }),
+        ))
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  // What passed needs no page of tables.
+  const shown = result.ok && result.output.split('\n').length > 16 ? '' : result.output
+  process.stdout.write(`\n── ${step.name}: ${result.ok ? 'passed' : 'FAILED'} (${seconds} s)\n${shown}`)
+  return { ...step, ok: result.ok, seconds }
+}
+
+const only = values.only?.split(',')
+const unknown = only?.filter((name) => !rows.flat().some((step) => step.name === name)) ?? []
+if (unknown.length > 0) {
+  console.error(
+    `No step is called ${unknown.join(', ')}. Steps: ${rows
+      .flat()
+      .map(({ name }) => name)
+      .join(', ')}`,
+  )
+  process.exit(2)
+}
+if (!existsSync(join(root, 'node_modules', 'vitest'))) {
+  console.error('The dependencies are not installed. Run: npm ci')
+  process.exit(2)
+}
+
+const done = []
+const notRun = []
+for (const row of rows) {
+  const steps = row.filter((step) => {
+    if (only && !only.includes(step.name)) return false
+    const why = step.skip?.()
+    if (why && !process.env.CI) notRun.push(`${step.name.replace('e2e-', '')} (${why})`)
+    return !why || process.env.CI
+  })
+  done.push(...(await Promise.all(steps.map((step) => runStep(step, step.live && steps.length === 1)))))
+  if (done.some(({ ok }) => !ok)) break
+}
+
+const failed = done.filter(({ ok }) => !ok)
+console.log('\n── summary')
+for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
+for (const reason of notRun) console.log(`not run: ${reason}`)
+for (const { name, run } of failed) {
+  const alone = typeof run === 'string' ? `npm run ${run}` : `node scripts/test.mjs --only ${name}`
+  console.log(`\nStep "${name}" failed, and the steps after it did not run. Run it alone: ${alone}`)
+}
+console.log(`${done.length - failed.length} passed, ${failed.length} failed`)
+process.exitCode = failed.length > 0 ? 1 : 0

@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^holdfast$/, replacement: at('src/index.ts') },
+      { find: /^holdfast\/core$/, replacement: at('src/core.ts') },
+      { find: /^holdfast\/server$/, replacement: at('src/server.ts') },
+    ],
+  },
+  test: {
+    // x.test.ts is pure or on a fake clock; x.int.test.ts has a real hub on a free port. Types: *.test-d.ts, by tsc.
+    include: ['src/**/*.test.ts', 'demo-server/**/*.test.ts'],
+    environment: 'node',
+    restoreMocks: true,
+    unstubGlobals: true,
+    testTimeout: 10_000,
+    // The summary line, and the failures; a name for every test under CI.
+    reporters: process.env['CI'] ? ['verbose'] : ['default'],
+  },
+})
