@@ -1,7 +1,52 @@
-// A placeholder until the client exists.
-export const createClient = (): never => {
-  throw new Error('not written yet')
+import { systemClock } from './base/clock.ts'
+import { HoldfastError } from './base/errors.ts'
+import { assembleClient } from './client/client.ts'
+import type { Words } from './client/explain.ts'
+import { listenToPage } from './client/page-signals.ts'
+import { TIMING } from './client/timing.ts'
+import type { Client, CommonOptions, Untyped } from './client/types.ts'
+import { resolveUrl } from './client/url.ts'
+import { webLockSlots } from './transports/slots.ts'
+import type { Transport } from './transports/transport.ts'
+
+/** Options of `holdfast/core`: the transports are objects, and words are brought along or left out. */
+export interface CoreOptions extends CommonOptions {
+  /** In order of preference, as `[webSocket(), longPoll()]`. */
+  readonly transports: readonly Transport[]
+  /** What puts the facts of `explain()` into words. */
+  readonly words?: Words | undefined
 }
-export const webSocket = (): never => {
-  throw new Error('not written yet')
+
+/**
+ * The client without built-in transports and words, for small bundles. Without `poll` or `longPoll` there is no first read, so a
+ * failed WebSocket handshake is reported without its cause.
+ * Throws `invalid-argument` when the URL or the list of transports is of no use.
+ */
+export const createClient = <Ch extends object = Untyped>(options: CoreOptions): Client<Ch> => {
+  const { transports, words } = options
+  const url = resolveUrl(options.url)
+  if (!Array.isArray(transports) || transports.length === 0) {
+    throw new HoldfastError('invalid-argument', 'transports: at least one is needed', { field: 'transports' })
+  }
+  const slots = webLockSlots(url, systemClock)
+  return assembleClient<Ch>({
+    options,
+    url,
+    transports,
+    timing: { ...TIMING, ...options.timing },
+    clock: systemClock,
+    slots,
+    listenToPage,
+    words,
+  })
 }
+
+export { HoldfastError, isHoldfastError } from './base/errors.ts'
+export type { ErrorCode } from './base/errors.ts'
+export type * from './client/types.ts'
+export type { Words } from './client/explain.ts'
+export type { GapReason } from './protocol/frames.ts'
+export { longPoll, poll } from './transports/poll.ts'
+export { sse } from './transports/sse.ts'
+export { webSocket } from './transports/websocket.ts'
+export type { Transport, TransportName } from './transports/transport.ts'

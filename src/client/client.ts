@@ -1,0 +1,246 @@
+import { EventEmitter } from 'eventemitter3'
+import type { Clock } from '../base/clock.ts'
+import { HoldfastError } from '../base/errors.ts'
+import type { ErrorFrame, Welcome } from '../protocol/frames.ts'
+import type { Slots, Transport } from '../transports/transport.ts'
+import { createCatchUp } from './catch-up.ts'
+import { createDriver } from './driver.ts'
+import { createTimeline } from './explain.ts'
+import type { Words } from './explain.ts'
+import { createOutbox } from './outbox.ts'
+import type { PageSignal } from './page-signals.ts'
+import { createSubscription, listen, startFrom } from './public-subscription.ts'
+import type { SubscriptionEnv } from './public-subscription.ts'
+import { createReader } from './reading.ts'
+import { createRegistry } from './subscriptions.ts'
+import type { Sub } from './subscriptions.ts'
+import type { Client, ClientEvents, CommonOptions, Message, TimingOptions } from './types.ts'
+
+/** What the composition root gives the client, beside the application's options. */
+export interface Parts {
+  readonly options: CommonOptions
+  readonly url: string
+  readonly transports: readonly Transport[]
+  readonly timing: TimingOptions
+  readonly clock: Clock
+  readonly slots: Slots
+  /** Listens to the page; returns the undo. */
+  listenToPage(heard: (signal: PageSignal) => void): () => void
+  readonly words?: Words | undefined
+}
+
+/** Before the first welcome: the smallest that PROTOCOL.md §9 has. */
+const LIMITS = { maxDataBytes: 65_536, maxBatchBytes: 262_144 }
+
+/** The refusals that end a subscription; after any other the channel is asked for again. */
+const FINAL = new Set(['forbidden', 'bad-request', 'too-many', 'unauthorized'])
+
+/** Puts the parts together. */
+export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
+  const { options, timing, clock, transports } = parts
+  const emitter = new EventEmitter()
+  const timeline = createTimeline(
+    clock,
+    transports.map(({ name }) => name),
+    parts.words,
+  )
+  const retries = new Set<() => void>()
+  let hub: Welcome | null = null
+  let hubAheadMs = 0
+  /** False after `disconnect()`: then only `connect()` connects. */
+  let auto = true
+  let hidden = false
+
+  const report = (error: HoldfastError): void => {
+    emitter.emit('error', error)
+  }
+  const reportListener = (cause: unknown, channel?: string): void => {
+    report(new HoldfastError('listener-failed', `a listener threw: ${String(cause)}`, { cause, channel }))
+  }
+
+  const registry = createRegistry({
+    own: () => hub?.publisher ?? '',
+    behind() {
+      catchUp.pump()
+    },
+  })
+
+  const outbox = createOutbox({
+    clock,
+    timing,
+    max: options.maxOutbox ?? 1_000,
+    hubTime: () => hub && hubAheadMs + clock.now(),
+    limits: () => ({ ...LIMITS, ...hub }),
+    blocked: registry.starting,
+    refused(end) {
+      // The whole link has the wrong token: the ladder gets another one, and this is sent again on the next link.
+      const link = driver.connection.carrier?.id
+      if (link === undefined) return
+      driver.carrier?.close()
+      driver.dispatch({ type: 'ended', link, end })
+    },
+  })
+
+  const driver = createDriver({
+    ...parts,
+    asks: () => [...registry.channels()].map(registry.ask),
+    frames: {
+      run(ask, frame) {
+        registry.run(ask, frame, hub?.timeMs ?? 0)
+        if (outbox.size) outbox.pump()
+      },
+      gap: registry.gap,
+      ack: outbox.ack,
+      refused(frame) {
+        if (frame.sequence !== undefined) outbox.refuse(frame)
+        else refuseChannel(frame)
+      },
+    },
+    welcome(frame) {
+      if (hub && hub.user !== frame.user) outbox.disown()
+      hub = frame
+      hubAheadMs = frame.timeMs - clock.now()
+    },
+    carrier(session) {
+      outbox.attach(session)
+      cover()
+    },
+    state(state) {
+      emitter.emit('state', state)
+    },
+    note(note) {
+      emitter.emit('trace', timeline.add(note))
+    },
+    error: report,
+  })
+
+  const catchUp = createCatchUp({
+    clock,
+    timing,
+    registry,
+    ready: () => driver.carrier !== null && driver.connection.notBeforeMs <= clock.now(),
+    timeoutMs: driver.timeoutMs,
+    open: driver.read,
+    hubMs: () => hub?.timeMs ?? 0,
+  })
+
+  const refuseChannel = ({ channel = '', code, message, retryAfterMs = timing.connectMs }: ErrorFrame): void => {
+    if (FINAL.has(code)) {
+      registry.refuse(channel, new HoldfastError(code as HoldfastError['code'], message, { channel }))
+      outbox.pump()
+      return
+    }
+    const cancel = clock.after(retryAfterMs, () => {
+      retries.delete(cancel)
+      for (const session of driver.sessions.values()) session?.forget(channel)
+      cover()
+    })
+    retries.add(cancel)
+  }
+
+  /** Sees to it that the links serve every channel that is subscribed to. */
+  const cover = (): void => {
+    let stale = false
+    for (const channel of registry.channels()) {
+      for (const session of driver.sessions.values()) {
+        if (!session || session.asked.has(channel)) continue
+        if (session.duplex) session.subscribe(registry.ask(channel))
+        else if (session === driver.carrier) {
+          // Read at once, and part of the next request; a stream or held poll is opened anew for it (model 1.4).
+          registry.late(channel)
+          stale = true
+        }
+      }
+    }
+    if (stale && driver.carrierTransport?.proof !== 'welcome') driver.dispatch({ type: 'refresh' })
+    catchUp.pump()
+  }
+
+  const start = (): void => {
+    if (driver.state.name === 'closed') throw new HoldfastError('closed', 'the client is closed')
+    if (auto && driver.state.name === 'idle') driver.dispatch({ type: 'connect' })
+  }
+
+  const subscriptionEnv: SubscriptionEnv & { resume(sub: Sub): void } = {
+    add(sub) {
+      const lead = driver.carrier && registry.lead(sub.channel)
+      const late = registry.has(sub.channel) && driver.sessions.size > 0
+      registry.add(sub)
+      if (lead && sub.start === 'latest') registry.join(sub, lead, hub?.timeMs ?? 0)
+      else if (late) registry.late(sub.channel, sub)
+      start()
+      cover()
+    },
+    remove(sub, error) {
+      registry.remove(sub, error)
+      if (registry.has(sub.channel)) return
+      for (const session of driver.sessions.values()) if (session?.duplex) session.unsubscribe(sub.channel)
+      outbox.pump()
+    },
+    resume(sub) {
+      registry.late(sub.channel, sub)
+    },
+    report: reportListener,
+  }
+
+  const stopListening = parts.listenToPage((signal) => {
+    const { carrier, state } = driver
+    if (signal === 'hide') {
+      // A page in the back/forward cache must hold no link; it goes on from its positions (N20).
+      hidden = state.name !== 'idle' && state.name !== 'closed'
+      if (hidden) driver.dispatch({ type: 'disconnect' })
+    } else if (signal === 'show') {
+      if (hidden) driver.dispatch({ type: 'connect' })
+      hidden = false
+    } else if (signal === 'network' || !carrier || carrier.duplex || clock.now() - carrier.aliveMs > timing.wakeMs) {
+      driver.dispatch({ type: 'wake', network: signal === 'network' })
+    }
+  })
+
+  return {
+    get state() {
+      return driver.state
+    },
+    subscribe(channel, listener, subscribeOptions = {}) {
+      startFrom(channel, subscribeOptions.from)
+      if (driver.state.name === 'closed') start()
+      const message = listener as (message: Message) => void
+      return createSubscription(subscriptionEnv, channel, { message }, subscribeOptions).subscription
+    },
+    read: ((channel: string, readOptions = {}) => {
+      if (driver.state.name === 'closed') start()
+      return createReader(subscriptionEnv, channel, readOptions)
+    }) as Client<Ch>['read'],
+    publish(channel, data, publishOptions = {}) {
+      try {
+        const published = outbox.publish(channel, data, publishOptions)
+        start()
+        return published
+      } catch (error) {
+        return Promise.reject(error as HoldfastError)
+      }
+    },
+    on: <E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void) =>
+      // A failing error listener has nobody left to be reported to.
+      listen(emitter, event, listener, event === 'error' ? () => undefined : reportListener),
+    connect() {
+      auto = true
+      if (driver.state.name === 'closed') start()
+      driver.dispatch({ type: 'connect' })
+    },
+    disconnect() {
+      auto = false
+      driver.dispatch({ type: 'disconnect' })
+    },
+    close() {
+      if (driver.state.name === 'closed') return
+      stopListening()
+      catchUp.stop()
+      driver.dispatch({ type: 'close' })
+      for (const cancel of retries) cancel()
+      outbox.close()
+      registry.endAll(null)
+    },
+    explain: () => timeline.explain(driver.connection, driver.state),
+  }
+}

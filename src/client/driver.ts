@@ -1,0 +1,243 @@
+import { randomId } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { HoldfastError } from '../base/errors.ts'
+import type { Welcome } from '../protocol/frames.ts'
+import type { LinkEnd, Slots, Transport } from '../transports/transport.ts'
+import { transition } from './connection.ts'
+import { connectDeadline, initialState, nextDue } from './connection-state.ts'
+import type { ConnectionNews, ConnectionSetup, ConnectionState, Effect, Note } from './connection-state.ts'
+import { openSession } from './session.ts'
+import type { Session, SessionHandlers } from './session.ts'
+import type { Ask } from './subscriptions.ts'
+import { createTokens } from './tokens.ts'
+import type { ClientState, CommonOptions, TimingOptions } from './types.ts'
+
+export interface DriverEnv {
+  readonly options: CommonOptions
+  readonly url: string
+  readonly transports: readonly Transport[]
+  readonly timing: TimingOptions
+  readonly clock: Clock
+  readonly slots: Slots
+  /** What a link asks for when its hello is sent. */
+  asks(): Ask[]
+  /** What every link does with the frames that are not about the link itself. */
+  readonly frames: Pick<SessionHandlers, 'run' | 'gap' | 'ack' | 'refused'>
+  welcome(frame: Welcome): void
+  /** Another link carries traffic, or none. */
+  carrier(session: Session | null): void
+  state(state: ClientState): void
+  note(note: Note): void
+  error(error: HoldfastError): void
+}
+
+/** Runs the effects of the connection: opens and drops links, and rings when something is due. */
+export interface Driver {
+  readonly connection: ConnectionState
+  readonly state: ClientState
+  /** Open links by number; null while their token is awaited. */
+  readonly sessions: ReadonlyMap<number, Session | null>
+  readonly carrier: Session | null
+  readonly carrierTransport: Transport | null
+  dispatch(news: ConnectionNews): void
+  /** One short read outside the ladder, or a link where no transport can read shortly. Null when there is no token. */
+  read(asks: readonly Ask[], on: Pick<SessionHandlers, 'run' | 'gap' | 'end'>): Promise<Session | null>
+  /** Deadline of a request, ms. */
+  timeoutMs(): number
+}
+
+const OFFLINE: LinkEnd = { code: 'failed' }
+
+/** 401 and 403 by status or WebSocket close code; everything else is "offline". */
+const errorOf = (url: string, { code, status, detail, retryAfterMs }: LinkEnd, retryable: boolean): HoldfastError => {
+  const kind = (status ?? 0) % 1_000
+  const name = kind === 401 ? 'unauthorized' : kind === 403 ? 'forbidden-origin' : 'offline'
+  return new HoldfastError(name, `${url}: ${[code, status, detail].filter(Boolean).join(', ')}`, {
+    status,
+    retryAfterMs,
+    retryable,
+  })
+}
+
+export const createDriver = (env: DriverEnv): Driver => {
+  const { clock, options, timing, transports, url } = env
+  const reader = transports.find((transport) => transport.read && transport.supported())
+  const setup: ConnectionSetup = {
+    timing,
+    rungs: transports.map(({ duplex, proof, supported }) => ({ duplex, proof, supported: supported() })),
+    sequential: options.strategy === 'sequential',
+    firstRead: options.firstRead !== false && reader !== undefined,
+  }
+  const tokens = createTokens(options.token, clock)
+  const sessions = new Map<number, Session | null>()
+  const queue: ConnectionNews[] = []
+  let connection = initialState(setup)
+  let state: ClientState = { name: 'idle', transport: null }
+  let dispatching = false
+  let beatMs = timing.heartbeatMs
+  let cancelAlarm = (): void => {}
+
+  const timeoutMs = (): number => connectDeadline(connection, timing)
+  const sessionEnv = { clock, timing, url, client: randomId(22), slots: env.slots, timeoutMs }
+  const carrier = (): Session | null => sessions.get(connection.carrier?.id ?? 0) ?? null
+  const carrierTransport = (): Transport | null => transports[connection.carrier?.rung ?? -1] ?? null
+
+  const dispatch = (news: ConnectionNews): void => {
+    queue.push(news)
+    if (dispatching) return
+    dispatching = true
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const before = connection
+      const step = transition(setup, before, { ...next, now: clock.now(), random: clock.random() })
+      connection = step.state
+      step.effects.forEach(run)
+      if (connection.carrier?.id !== before.carrier?.id) env.carrier(carrier())
+      announce()
+    }
+    dispatching = false
+    arm()
+  }
+
+  const run = (effect: Effect): void => {
+    switch (effect.type) {
+      case 'note':
+        env.note(effect)
+        break
+      case 'open':
+        openLink(effect.link, effect.rung)
+        break
+      case 'drop':
+        sessions.get(effect.link)?.close()
+        sessions.delete(effect.link)
+        break
+      case 'ping':
+        sessions.get(effect.link)?.ping()
+        break
+      case 'stop':
+        env.error(errorOf(url, effect.end, false))
+    }
+  }
+
+  const announce = (): void => {
+    const { name } = connection
+    const transport = carrierTransport()
+    if (name === 'waiting') {
+      const retryAtMs = Math.round(clock.wall() + connection.retryAtMs - clock.now())
+      if (state.name === name && Math.abs(state.retryAtMs - retryAtMs) < 2) return
+      state = { name, transport: null, retryAtMs, error: errorOf(url, connection.lastEnd ?? OFFLINE, true) }
+    } else if (name === 'online' && transport) {
+      if (state.transport === transport.name) return
+      state = { name, transport: transport.name }
+    } else {
+      if (state.name === name) return
+      state = { name: name as 'idle' | 'connecting' | 'closed', transport: null }
+    }
+    env.state(state)
+  }
+
+  /** Silence after which the carrying link is dead (PROTOCOL.md §7.3). Polls time their own requests. */
+  const silentAt = (): number => {
+    const session = carrier()
+    return session && carrierTransport()?.beats ? session.aliveMs + beatMs + timing.graceMs : Infinity
+  }
+  const arm = (): void => {
+    cancelAlarm()
+    const due = Math.min(nextDue(connection, timing), silentAt())
+    if (due === Infinity) return
+    cancelAlarm = clock.after(due - clock.now(), () => {
+      // A timer that is late says that the page slept: bytes that wait in the queue are read first (N18).
+      if (clock.now() - due > timing.lateMs) cancelAlarm = clock.after(timing.lateMs, ring)
+      else ring()
+    })
+  }
+  const ring = (): void => {
+    if (silentAt() <= clock.now()) dispatch({ type: 'silent', link: connection.carrier?.id ?? 0 })
+    dispatch({ type: 'tick' })
+  }
+
+  /** Calls `use` at once when the token is there already, so that nothing is lost to a turn of the event loop. */
+  const withToken = (use: (token: string | null) => void, failed: () => void): void => {
+    const onError = (cause: unknown): void => {
+      env.error(new HoldfastError('token-failed', `token(): ${String(cause)}`, { cause, retryable: true }))
+      failed()
+    }
+    try {
+      const token = tokens(connection.refused)
+      if (token instanceof Promise) token.then(use, onError)
+      else use(token)
+    } catch (cause) {
+      onError(cause)
+    }
+  }
+
+  const openLink = (link: number, rung: number): void => {
+    const transport = rung < 0 ? reader : transports[rung]
+    sessions.set(link, null)
+    const end = (ended: LinkEnd): void => {
+      sessions.delete(link)
+      dispatch({ type: 'ended', link, end: ended })
+    }
+    withToken(
+      (token) => {
+        // It may have been dropped while the token was awaited (R19).
+        if (!transport || !sessions.has(link)) return
+        const on: SessionHandlers = {
+          ...env.frames,
+          welcome(frame) {
+            beatMs = frame.heartbeatMs
+            env.welcome(frame)
+            dispatch({ type: 'welcomed', link })
+          },
+          proven() {
+            dispatch({ type: 'proven', link })
+          },
+          goodbye(retryAfterMs) {
+            dispatch({ type: 'goodbye', link, retryAfterMs })
+          },
+          alive() {
+            const current = connection.carrier
+            if (current?.id === link && current.deadlineMs < Infinity) dispatch({ type: 'alive', link })
+          },
+          end,
+        }
+        sessions.set(link, openSession(sessionEnv, { transport, read: rung < 0, token, asks: env.asks, on }))
+      },
+      () => {
+        end({ code: 'failed', detail: 'token' })
+      },
+    )
+  }
+
+  return {
+    get connection() {
+      return connection
+    },
+    get state() {
+      return state
+    },
+    sessions,
+    get carrier() {
+      return carrier()
+    },
+    get carrierTransport() {
+      return carrierTransport()
+    },
+    dispatch,
+    timeoutMs,
+    read: (asks, on) =>
+      new Promise((resolve) => {
+        const transport = reader ?? carrierTransport()
+        const nothing = (): void => {}
+        const handlers = { ...env.frames, ...on, welcome: env.welcome, proven: nothing, goodbye: nothing, alive: nothing }
+        withToken(
+          (token) => {
+            const request = { transport: transport as Transport, read: true, token, asks: () => [...asks], on: handlers }
+            resolve(transport && openSession(sessionEnv, request))
+          },
+          () => {
+            resolve(null)
+          },
+        )
+      }),
+  }
+}

@@ -1,0 +1,141 @@
+import { EventEmitter } from 'eventemitter3'
+import { HoldfastError } from '../base/errors.ts'
+import type { Start } from '../protocol/frames.ts'
+import { formatPosition, parsePosition } from '../protocol/position.ts'
+import type { Sub } from './subscriptions.ts'
+import type { Gap, Message, Position, SubscribeOptions, Subscription, SubscriptionEvents, SubscriptionState } from './types.ts'
+
+/** Registers a listener whose errors are reported and stop nobody (R21); returns its undo. */
+export const listen = <Value>(
+  emitter: EventEmitter,
+  event: string,
+  listener: (value: Value) => void,
+  report: (cause: unknown) => void,
+): (() => void) => {
+  const guarded = (value: Value): void => {
+    guard(() => {
+      listener(value)
+    }, report)
+  }
+  emitter.on(event, guarded)
+  return () => {
+    emitter.off(event, guarded)
+  }
+}
+
+/** Calls the application; what it throws, or what its promise rejects with, is reported. */
+export const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
+  try {
+    const result = call()
+    if (result instanceof Promise) result.catch(report)
+  } catch (cause) {
+    report(cause)
+  }
+}
+
+/** The start of a subscription from its option. Throws `invalid-argument`, naming what is wrong with it. */
+export const startFrom = (channel: unknown, from: SubscribeOptions['from'] = 'latest'): Start => {
+  const bad = (field: string, why: string): HoldfastError =>
+    new HoldfastError('invalid-argument', `subscribe to ${String(channel)}: ${field} ${why}`, { field })
+  if (typeof channel !== 'string' || !channel) throw bad('channel', 'must be a non-empty string')
+  if (from === 'latest' || from === 'earliest') return from
+  if ('last' in from) {
+    if (!(Number.isInteger(from.last) && from.last >= 0 && from.last <= 10_000)) {
+      throw bad('from.last', 'must be a whole number from 0 to 10000')
+    }
+    return { last: from.last }
+  }
+  if (!parsePosition(from.after)) throw bad('from.after', 'must be a position that a message, gap or publish gave')
+  return { after: from.after }
+}
+
+export interface SubscriptionEnv {
+  /** Hands it to the registry and asks for it; may be undone by `remove`. */
+  add(sub: Sub): void
+  remove(sub: Sub, error: HoldfastError | null): void
+  report(cause: unknown, channel: string): void
+}
+
+interface Handlers {
+  message(message: Message): void
+  gap?(gap: Gap): void
+  ended?(error: HoldfastError | null): void
+}
+
+/** Makes the public object around a subscription. */
+export const createSubscription = <C extends string>(
+  env: SubscriptionEnv,
+  channel: C,
+  handlers: Handlers,
+  { from, signal }: SubscribeOptions,
+  limit?: number,
+): { readonly subscription: Subscription<C>; readonly sub: Sub } => {
+  const start = startFrom(channel, from)
+  const emitter = new EventEmitter()
+  const report = (cause: unknown): void => {
+    env.report(cause, channel)
+  }
+  let endError: HoldfastError | null = null
+  let resolve: (position: Position) => void
+  let reject: (error: HoldfastError) => void
+  const ready = new Promise<Position>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  // Nobody has to wait for it: a refusal is told by the state and the error event too.
+  ready.catch(() => undefined)
+  const state = (): SubscriptionState => (sub.name === 'ended' ? { name: 'ended', error: endError } : { name: sub.name })
+  const position = (): Position | null => sub.position && formatPosition(sub.position)
+  const unsubscribe = (): void => {
+    env.remove(sub, null)
+  }
+  const sub: Sub = {
+    channel,
+    start: typeof start === 'object' && 'after' in start ? null : start,
+    position: typeof start === 'object' && 'after' in start ? parsePosition(start.after) : null,
+    name: 'pending',
+    behind: false,
+    paused: false,
+    held: [],
+    sinceMs: 0,
+    limit,
+    message(message) {
+      guard(() => {
+        handlers.message(message)
+      }, report)
+    },
+    gap(gap) {
+      handlers.gap?.(gap)
+      emitter.emit('gap', gap)
+    },
+    started() {
+      resolve(position() ?? '')
+      emitter.emit('state', state())
+    },
+    ended(error) {
+      endError = error
+      signal?.removeEventListener('abort', unsubscribe)
+      reject(error ?? new HoldfastError('closed', `the subscription to ${channel} was ended`, { channel }))
+      if (error) emitter.emit('error', error)
+      emitter.emit('state', state())
+      handlers.ended?.(error)
+    },
+  }
+  const subscription: Subscription<C> = {
+    channel,
+    get position() {
+      return position()
+    },
+    get state() {
+      return state()
+    },
+    ready,
+    on: <E extends keyof SubscriptionEvents<C>>(event: E, listener: (value: SubscriptionEvents<C>[E]) => void) =>
+      listen(emitter, event, listener, report),
+    unsubscribe,
+  }
+  env.add(sub)
+  if (signal?.aborted) unsubscribe()
+  else signal?.addEventListener('abort', unsubscribe)
+  return { subscription, sub }
+}

@@ -1,0 +1,234 @@
+import type { Clock } from '../base/clock.ts'
+import { randomId } from '../base/clock.ts'
+import type { WireErrorCode } from '../base/errors.ts'
+import type { Ack, ErrorFrame, GapFrame, Hello, Run, Welcome } from '../protocol/frames.ts'
+import { STATUS } from '../protocol/status.ts'
+import { readServerBatch } from '../protocol/validate-server-frames.ts'
+import type { LinkEnd, OpenRequest, Slots, Transport } from '../transports/transport.ts'
+import type { Carrier } from './outbox.ts'
+import { requestOf } from './subscriptions.ts'
+import type { Ask } from './subscriptions.ts'
+import type { TimingOptions } from './types.ts'
+
+/** Requests of one link that may be answered at the same time: a poll and a publish. */
+const MAX_NONCES = 4
+
+/** What all links of a client share. */
+export interface SessionEnv {
+  readonly clock: Clock
+  readonly timing: TimingOptions
+  readonly url: string
+  readonly client: string
+  readonly slots: Slots
+  timeoutMs(): number
+}
+
+/** What one link tells. Nothing is called after `close()` or `end`. */
+export interface SessionHandlers {
+  welcome(frame: Welcome): void
+  /** The proof of PROTOCOL.md §4.5 is complete. */
+  proven(): void
+  run(ask: Ask, frame: Run): void
+  gap(ask: Ask, frame: GapFrame): void
+  ack(frame: Ack): void
+  /** Concerns one publish or one channel. */
+  refused(frame: ErrorFrame): void
+  goodbye(retryAfterMs: number): void
+  alive(): void
+  end(end: LinkEnd): void
+}
+
+/** One link with the frames understood. */
+export interface Session extends Carrier {
+  /** The channels that its newest hello or subscribe frames asked for. */
+  readonly asked: ReadonlyMap<string, Ask>
+  /** Clock of the newest sign of life. */
+  readonly aliveMs: number
+  subscribe(ask: Ask): void
+  unsubscribe(channel: string): void
+  /** Forgets that a channel was asked for, so that it is asked for again. */
+  forget(channel: string): void
+  ping(): void
+  close(): void
+}
+
+export interface SessionRequest {
+  readonly transport: Transport
+  /** One short poll instead of a lasting link. */
+  readonly read: boolean
+  readonly token: string | null
+  /** What to ask for, at the time a hello is sent. */
+  asks(): Ask[]
+  readonly on: SessionHandlers
+}
+
+/** Opens a link. Never throws; nothing is told before it returns. */
+export const openSession = (env: SessionEnv, { transport, read, token, asks, on }: SessionRequest): Session => {
+  const { clock, timing } = env
+  let nonces: string[] = []
+  let asked = new Map<string, Ask>()
+  let welcomed = false
+  let proven = false
+  let more = false
+  let sent = false
+  let closed = false
+  let aliveMs = clock.now()
+
+  const hello = (channels: readonly Ask[] | null, waitMs?: number): string => {
+    const nonce = randomId(12)
+    nonces = [...nonces.slice(1 - MAX_NONCES), nonce]
+    const frame: Hello = {
+      type: 'hello',
+      protocol: 1,
+      nonce,
+      client: env.client,
+      ...(token === null ? {} : { token }),
+      ...(channels && { heartbeatMs: timing.heartbeatMs, channels: channels.map(requestOf) }),
+      ...(waitMs && { waitMs }),
+    }
+    return JSON.stringify(frame)
+  }
+
+  const close = (): void => {
+    closed = true
+    link.close()
+  }
+  const fail = (end: LinkEnd): void => {
+    close()
+    on.end(end)
+  }
+
+  const onWelcome = (frame: Welcome): void => {
+    const again = welcomed
+    welcomed = true
+    if (!again) on.welcome(frame)
+    if (transport.proof === 'welcome' || (again && transport.proof === 'answer')) prove()
+  }
+  const prove = (): void => {
+    if (proven || closed || read) return
+    proven = true
+    on.proven()
+  }
+
+  const onError = (frame: ErrorFrame): void => {
+    if (frame.sequence !== undefined || frame.channel !== undefined) {
+      on.refused(frame)
+      return
+    }
+    const { code, message, retryAfterMs } = frame
+    const status = STATUS[code as WireErrorCode] as number | undefined
+    fail({
+      code: 'refused',
+      ...(status ? { status } : {}),
+      ...(message ? { detail: message } : {}),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    })
+  }
+
+  const onData = (batch: string): void => {
+    aliveMs = clock.now()
+    on.alive()
+    const frames = readServerBatch(batch)
+    const [first] = frames ?? []
+    // An answer counts as the hub's only with a valid first frame; a foreign nonce is a cache's or another attempt's (§4.3).
+    if (first?.type === 'welcome') {
+      if (!nonces.includes(first.nonce)) {
+        if (!welcomed) fail({ code: 'foreign', detail: 'nonce' })
+        return
+      }
+      nonces = nonces.filter((nonce) => nonce !== first.nonce)
+    } else if (!frames || (!welcomed && first?.type !== 'error')) {
+      fail({ code: 'foreign', detail: batch.slice(0, 200) })
+      return
+    }
+    more = false
+    for (const frame of frames ?? []) {
+      if (closed) return
+      const ask = 'channel' in frame && frame.channel !== undefined ? asked.get(frame.channel) : undefined
+      switch (frame.type) {
+        case 'welcome':
+          onWelcome(frame)
+          break
+        case 'heartbeat':
+          if (transport.proof === 'heartbeat') prove()
+          break
+        case 'run':
+          more ||= frame.more === true
+          if (ask) on.run(ask, frame)
+          break
+        case 'gap':
+          if (ask) on.gap(ask, frame)
+          break
+        case 'ack':
+          on.ack(frame)
+          break
+        case 'error':
+          onError(frame)
+          break
+        case 'goodbye':
+          on.goodbye(frame.retryAfterMs)
+          break
+      }
+    }
+  }
+
+  const request: OpenRequest = {
+    url: env.url,
+    clock,
+    timing,
+    slots: env.slots,
+    timeoutMs: env.timeoutMs,
+    more: () => more,
+    hello(waitMs) {
+      const list = asks()
+      asked = new Map(list.map((ask) => [ask.channel, ask]))
+      sent = true
+      return `[${hello(list, waitMs)}]`
+    },
+  }
+  const open = read && transport.read ? transport.read : transport.open
+  const link = open(request, {
+    data: onData,
+    alive() {
+      aliveMs = clock.now()
+      on.alive()
+    },
+    end(end) {
+      closed = true
+      const [error] = (end.batch === undefined ? null : readServerBatch(end.batch)) ?? []
+      on.end(error?.type === 'error' ? { ...end, detail: error.message } : end)
+    },
+  })
+
+  const sendNow = (frame: object): void => {
+    // A link that can not send is about to say so itself.
+    if (sent) link.send(JSON.stringify([frame])).catch(() => undefined)
+  }
+
+  return {
+    duplex: transport.duplex,
+    get asked() {
+      return asked
+    },
+    get aliveMs() {
+      return aliveMs
+    },
+    send: (frames) => link.send(`[${[...(transport.duplex ? [] : [hello(null)]), ...frames].join(',')}]`),
+    subscribe(ask) {
+      if (!sent) return
+      asked.set(ask.channel, ask)
+      sendNow({ type: 'subscribe', ...requestOf(ask) })
+    },
+    unsubscribe(channel) {
+      asked.delete(channel)
+      sendNow({ type: 'unsubscribe', channel })
+    },
+    forget(channel) {
+      asked.delete(channel)
+    },
+    ping() {
+      sendNow({ type: 'ping' })
+    },
+    close,
+  }
+}
