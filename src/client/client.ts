@@ -74,10 +74,8 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     blocked: registry.starting,
     refused(end) {
       // The whole link has the wrong token: the ladder gets another one, and this is sent again on the next link.
-      const link = driver.connection.carrier?.id
-      if (link === undefined) return
       driver.carrier?.close()
-      driver.dispatch({ type: 'ended', link, end })
+      driver.dispatch({ type: 'end', link: driver.carrierId, end })
     },
   })
 
@@ -108,8 +106,9 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     state(state) {
       emitter.emit('state', state)
     },
-    note(note) {
-      emitter.emit('trace', timeline.add(note))
+    trace(news, before) {
+      const fact = timeline.add(news, before)
+      if (fact) emitter.emit('trace', fact)
     },
     error: report,
   })
@@ -193,7 +192,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
       if (hidden) driver.dispatch({ type: 'connect' })
       hidden = false
     } else if (signal === 'network' || !carrier || carrier.duplex || clock.now() - carrier.aliveMs > timing.wakeMs) {
-      driver.dispatch({ type: 'wake', network: signal === 'network' })
+      driver.dispatch({ type: 'signal', network: signal === 'network' })
     }
   })
 

@@ -1,228 +1,199 @@
 import type { LinkEnd } from '../transports/transport.ts'
-import { connectDeadline, NEVER, unsettled } from './connection-state.ts'
-import type { ConnectionEvent, ConnectionSetup, ConnectionState, Effect, LinkView } from './connection-state.ts'
-import { demoteRung, drop, dropAll, note, remove, replace, setLink, setRound, setRung } from './draft.ts'
-import type { Draft } from './draft.ts'
-import { blame, pardon, raceOrder } from './ladder.ts'
-import type { Blame } from './ladder.ts'
-import { advance, climb, lost, schedule, settle, startRound } from './rounds.ts'
+import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
+import type { ConnectionEvent, ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
+import { blame, pardon } from './ladder.ts'
+import { advance, climb, demote, drop, dropAll, lost, onRefused, replace, rungOf, schedule, settle, startRound } from './rounds.ts'
+import type { Draft } from './rounds.ts'
 
-/** What a transition gives: the next state and what is to be done. */
-export interface Step {
-  readonly state: ConnectionState
-  readonly effects: readonly Effect[]
-}
-
-/** 401 or 403: one new token is tried, then only the application can help. Never a reason to change the transport. */
-const onRefused = (d: Draft, end: LinkEnd): void => {
-  const { s } = d
-  dropAll(d)
-  s.race = true
-  s.refused = !s.refused
-  if (s.refused) {
-    schedule(d, 0)
-    return
-  }
-  s.name = 'idle'
-  note(d, 'stop', { end })
-  d.effects.push({ type: 'stop', end })
-}
-
-/** A second link ended while another one carries traffic. */
-const onSpareEnded = (d: Draft, link: LinkView, carrier: LinkView, cause: Blame): void => {
-  const { s, now, setup } = d
-  if (link.purpose !== 'replace') {
-    if (link.rung >= 0) demoteRung(d, link.rung)
-    climb(d)
-  } else if (cause === 'server') {
-    // The hub is busy; the old link still works and is watched like any other.
-    s.replaceAtMs = Math.max(s.notBeforeMs, now + setup.timing.connectMs)
-  } else {
-    // The same transport does not open any more, so the old link is not to be trusted either.
-    drop(d, carrier)
-    lost(d, carrier)
-  }
-}
-
-/** A link of the running round ended. */
-const onTryEnded = (d: Draft, link: LinkView, end: LinkEnd, cause: Blame): void => {
-  const { s, now, setup } = d
-  const { round } = s
-  if (!round) return
-  if (link.rung < 0) {
-    // Plain HTTP fails, or the hub says no: then the transports below the first would fail too.
-    if (cause !== 'transport') setRound(d, { read: 'failed', nextAtMs: NEVER })
-    else setRound(d, s.links.length ? { read: 'answered' } : { read: 'answered', nextAtMs: now })
-  } else {
-    const unexplained = round.read === 'pending' && end.code === 'failed' && setup.rungs[link.rung]?.duplex
-    // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
-    const nextAtMs = unexplained ? Math.min(round.nextAtMs, now + Math.max(setup.timing.headStartMs, s.rttMs)) : now
-    const blocked = cause === 'server' || round.read === 'failed'
-    setRound(d, { failed: [...round.failed, link.rung], nextAtMs: blocked ? NEVER : nextAtMs })
-  }
-  advance(d)
-}
-
-const onEnded = (d: Draft, link: LinkView, end: LinkEnd): void => {
-  const { s } = d
-  const { carrier } = s
+const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
+  const { now, setup } = s
+  const rung = rungOf(s, link)
   const cause = blame(end)
-  remove(d, link)
-  note(d, 'end', { link, rung: link.rung, end })
+  s.links = s.links.filter((each) => each !== link)
   s.lastEnd = end
-  if (end.retryAfterMs !== undefined) s.notBeforeMs = Math.max(s.notBeforeMs, d.now + end.retryAfterMs)
-  setRung(d, link.rung, (rung) => ({ ...rung, last: end }))
-  if (cause === 'auth' && link.purpose !== 'probe') onRefused(d, end)
-  else if (carrier?.id === link.id) lost(d, link)
-  else if (carrier) onSpareEnded(d, link, carrier, cause)
-  else onTryEnded(d, link, end, cause)
+  if (rung) rung.last = end
+  s.notBeforeMs = Math.max(s.notBeforeMs, now + (end.retryAfterMs ?? 0))
+  const carrier = carrierOf(s)
+  if (cause === 'auth' && link.purpose !== 'probe') onRefused(s, end)
+  else if (link.phase === 'proven') lost(s, link)
+  else if (carrier && link.purpose === 'replace') {
+    // The hub may be busy while the old link still works; else the same transport does not open any more, and is not to be trusted.
+    if (cause === 'server') s.replaceAtMs = Math.max(s.notBeforeMs, now + setup.timing.connectMs)
+    else {
+      drop(s, carrier)
+      lost(s, carrier)
+    }
+  } else if (carrier) {
+    demote(s, link.rung)
+    climb(s)
+  } else if (s.name === 'connecting') {
+    if (rung) {
+      rung.failed = true
+      // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
+      const hidden = s.read === 'pending' && end.code === 'failed' && setup.rungs[link.rung]?.duplex
+      s.nextAtMs = hidden ? Math.min(s.nextAtMs, now + Math.max(setup.timing.headStartMs, s.rttMs)) : now
+    } else {
+      s.read = cause === 'transport' ? 'answered' : 'failed'
+      if (!s.links.length) s.nextAtMs = now
+    }
+    // Plain HTTP fails, or the hub says no: then the transports further down would fail too.
+    if (cause === 'server' || s.read === 'failed' || !s.pending.length) s.nextAtMs = NEVER
+    advance(s)
+  }
 }
 
-const onWelcomed = (d: Draft, link: LinkView): void => {
-  const { s, now, setup } = d
-  const { timing } = setup
+const onWelcomed = (s: Draft, link: LinkView): void => {
+  const { now, setup } = s
   s.rttMs = now - link.sinceMs
   s.dark = 0
-  note(d, 'welcome', { link, rung: link.rung, ms: s.rttMs })
   if (link.rung < 0) {
     // The first read has its answer: HTTP works, so a transport that failed was blocked, and the next one starts.
-    remove(d, link)
-    setRound(d, s.links.length ? { read: 'answered' } : { read: 'answered', nextAtMs: now })
-    if (!s.carrier) advance(d)
-    return
+    s.links = s.links.filter((each) => each !== link)
+    s.read = 'answered'
+    if (!s.links.length && s.pending.length) s.nextAtMs = now
+  } else {
+    const { proof } = setup.rungs[link.rung] ?? {}
+    const { secondFrameMs, lateMs } = setup.timing
+    link.phase = 'welcomed'
+    link.deadlineMs =
+      now + (proof === 'heartbeat' ? secondFrameMs : proof ? lateMs + connectDeadline(s, setup.timing) : NEVER)
+    // A single try was answered, so the network is back: the better ones race along.
+    const better = s.rungs.flatMap(({ supported, failed, untilMs }, index) =>
+      index < link.rung && supported && !failed && untilMs <= now ? [index] : [],
+    )
+    if (s.name === 'connecting' && !s.pending.length && better.length) {
+      s.pending = better
+      s.nextAtMs = now
+    }
   }
-  const { proof } = setup.rungs[link.rung] ?? {}
-  const waitMs = proof === 'heartbeat' ? timing.secondFrameMs : proof === 'answer' ? timing.lateMs + connectDeadline(s, timing) : NEVER
-  setLink(d, link, { phase: 'welcomed', deadlineMs: now + waitMs })
-  const { round } = s
-  if (s.carrier || !round || round.pending.length > 0) return
-  // A single try was answered, so the network is back: the better ones race along.
-  const better = raceOrder(s.rungs, now).filter(
-    (rung) => rung < link.rung && !round.failed.includes(rung) && (s.rungs[rung]?.untilMs ?? 0) <= now,
-  )
-  if (better.length === 0 || s.links.some((each) => each.rung < link.rung)) return
-  setRound(d, { pending: better, nextAtMs: now })
-  advance(d)
+  if (s.name === 'connecting') advance(s)
 }
 
-const onProven = (d: Draft, link: LinkView): void => {
-  const { s, now, setup } = d
-  const old = s.carrier
-  const failed = s.round?.failed ?? []
+const onProven = (s: Draft, link: LinkView): void => {
+  const { now, setup } = s
+  const old = carrierOf(s)
+  const rung = rungOf(s, link)
+  if (old) drop(s, old)
+  link.phase = 'proven'
   // A link that only brought new subscriptions does not start the clock of stability again.
-  const sinceMs = old?.rung === link.rung ? old.sinceMs : now
-  const carrier = setLink(d, link, { phase: 'proven', sinceMs, deadlineMs: NEVER })
-  s.carrier = carrier
+  link.sinceMs = old?.rung === link.rung ? old.sinceMs : now
+  link.deadlineMs = NEVER
   s.name = 'online'
-  s.round = null
+  s.pending = []
+  s.nextAtMs = s.retryAtMs = NEVER
   s.refused = false
-  s.retryAtMs = NEVER
-  setRung(d, link.rung, (rung) => ({ ...rung, proven: true }))
-  note(d, 'proven', { link: carrier, rung: link.rung })
+  if (rung) rung.proven = true
   for (const each of s.links) {
-    if (each.id === link.id || each.rung < 0) continue
+    if (each === link || each.rung < 0) continue
     // A better one still on its way may take over; everything else has done its work.
-    if (each.rung < link.rung && each.phase !== 'proven') {
-      setLink(d, each, { purpose: 'probe', deadlineMs: Math.max(each.deadlineMs, each.sinceMs + setup.timing.probeMs) })
-    } else drop(d, each)
+    if (each.rung < link.rung) {
+      each.purpose = 'probe'
+      each.deadlineMs = Math.max(each.deadlineMs, each.sinceMs + setup.timing.probeMs)
+    } else drop(s, each)
   }
-  s.rungs.forEach((rung, index) => {
-    if (index < link.rung && (failed.includes(index) || rung.young > 1)) demoteRung(d, index)
+  s.rungs.slice(0, link.rung).forEach((each, index) => {
+    if (each.failed || each.young) demote(s, index)
+    each.failed = false
   })
-  climb(d)
+  climb(s)
 }
 
 /** The page woke or its network changed. A good link is asked, not dropped; a stream cannot be asked and is opened anew. */
-const onWake = (d: Draft, network: boolean): void => {
-  const { s, now, setup } = d
-  const { carrier } = s
-  if (network) s.rungs = s.rungs.map(pardon)
+const onWake = (s: Draft, network: boolean): void => {
+  const { now, setup } = s
+  const carrier = carrierOf(s)
+  const wakeMs = Math.max(setup.timing.wakeMs, 4 * s.rttMs)
+  if (network) s.rungs.forEach(pardon)
   if (s.name === 'waiting') {
     s.race = true
-    schedule(d, 0)
-  } else if (carrier) {
-    const wakeMs = Math.max(setup.timing.wakeMs, 4 * s.rttMs)
-    if (setup.rungs[carrier.rung]?.duplex) {
-      setLink(d, carrier, { deadlineMs: Math.min(carrier.deadlineMs, now + wakeMs) })
-      d.effects.push({ type: 'ping', link: carrier.id })
-    } else replace(d, wakeMs)
-    climb(d)
-  }
+    schedule(s, 0)
+  } else if (carrier && setup.rungs[carrier.rung]?.duplex) {
+    carrier.deadlineMs = Math.min(carrier.deadlineMs, now + wakeMs)
+    s.effects.push({ type: 'ping', link: carrier.id })
+  } else replace(s, wakeMs)
+  climb(s)
 }
 
 /** A link that is given up: by its deadline, or for its silence. */
-const giveUp = (d: Draft, link: LinkView): void => {
-  d.effects.push({ type: 'drop', link: link.id })
-  onEnded(d, link, { code: 'timeout' })
+const giveUp = (s: Draft, link: LinkView): void => {
+  const { id, rung, purpose } = link
+  const end: LinkEnd = { code: 'timeout' }
+  drop(s, link)
+  s.effects.push({ type: 'end', link: id, rung, purpose, end })
+  onEnded(s, link, end)
 }
 
-const onTick = (d: Draft): void => {
-  const { s, now } = d
-  for (const link of s.links) {
-    if (link.deadlineMs <= now && s.links.includes(link)) giveUp(d, link)
+const onTick = (s: Draft): void => {
+  for (const link of s.links) if (link.deadlineMs <= s.now && s.links.includes(link)) giveUp(s, link)
+  const carrier = carrierOf(s)
+  if (s.retryAtMs <= s.now) startRound(s)
+  if (carrier) {
+    settle(s, carrier)
+    if (s.replaceAtMs <= s.now) replace(s)
+    climb(s)
+  } else advance(s)
+}
+
+const onLinkEvent = (s: Draft, link: LinkView, event: ConnectionEvent): void => {
+  switch (event.type) {
+    case 'end':
+      onEnded(s, link, event.end)
+      break
+    case 'silent':
+      giveUp(s, link)
+      break
+    case 'goodbye':
+      if (event.retryAfterMs) s.notBeforeMs = Math.max(s.notBeforeMs, s.now + event.retryAfterMs)
+      else if (link.phase === 'proven') replace(s)
+      break
+    case 'alive':
+      if (link.phase === 'proven') link.deadlineMs = NEVER
+      break
+    case 'welcome':
+      if (link.phase === 'opening') onWelcomed(s, link)
+      break
+    case 'proven':
+      if (link.phase !== 'proven') onProven(s, link)
   }
-  if (s.name === 'waiting') {
-    if (s.retryAtMs <= now) startRound(d)
-  } else if (s.carrier) {
-    if (unsettled(s, s.carrier) && now - s.carrier.sinceMs >= d.setup.timing.stableMs) settle(d, s.carrier.rung)
-    if (s.replaceAtMs <= now) replace(d)
-    climb(d)
-  } else advance(d)
 }
 
-const react = (d: Draft, event: ConnectionEvent): void => {
-  const { s, now } = d
-  const link = 'link' in event ? s.links.find((each) => each.id === event.link) : undefined
+const onEvent = (s: Draft, event: ConnectionEvent): void => {
   switch (event.type) {
     case 'connect':
-      if (s.name === 'idle') schedule(d, 0)
-      else if (s.name === 'waiting') onWake(d, false)
+      if (s.name === 'idle') schedule(s, 0)
+      else if (s.name === 'waiting') onWake(s, false)
       break
     case 'disconnect':
     case 'close':
-      dropAll(d)
+      dropAll(s)
       s.failures = 0
-      s.race = true
       s.refused = false
-      s.name = event.type === 'close' ? 'closed' : 'idle'
+      if (event.type === 'close') s.name = 'closed'
       break
     case 'tick':
-      onTick(d)
+      onTick(s)
       break
     case 'refresh':
-      if (s.replaceAtMs === NEVER) replace(d)
+      if (s.replaceAtMs === NEVER) replace(s)
       break
-    case 'wake':
-      note(d, 'signal')
-      onWake(d, event.network)
-      break
-    default:
-      // Events of a link that is gone are dropped here and nowhere else (R19).
-      if (!link) break
-      if (event.type === 'ended') onEnded(d, link, event.end)
-      else if (event.type === 'silent') {
-        note(d, 'silent', { link, rung: link.rung })
-        giveUp(d, link)
-      } else if (event.type === 'goodbye') {
-        note(d, 'goodbye', { link, rung: link.rung, ms: event.retryAfterMs })
-        if (event.retryAfterMs > 0) s.notBeforeMs = Math.max(s.notBeforeMs, now + event.retryAfterMs)
-        else if (link.id === s.carrier?.id) replace(d)
-      } else if (event.type === 'alive') {
-        if (link.phase === 'proven') setLink(d, link, { deadlineMs: NEVER })
-      } else if (event.type === 'welcomed') {
-        if (link.phase === 'opening') onWelcomed(d, link)
-      } else if (link.phase !== 'proven') onProven(d, link)
+    case 'signal':
+      onWake(s, event.network)
   }
 }
 
 /**
- * The pure heart of the client: what happens, given what is and what came. A no-op returns the same state object; after `close`
- * everything is one.
+ * The pure heart of the client: what happens, given what is and what came. Nothing given is changed; an event that means nothing here
+ * returns the same state object. Events of a link that is gone are dropped here and nowhere else (R19).
  */
-export const transition = (setup: ConnectionSetup, state: ConnectionState, event: ConnectionEvent): Step => {
-  const d: Draft = { s: { ...state }, effects: [], setup, now: event.now, random: event.random }
-  if (state.name !== 'closed') react(d, event)
-  const keys = Object.keys(state) as (keyof ConnectionState)[]
-  const changed = keys.some((key) => d.s[key] !== state[key])
-  return { state: changed ? d.s : state, effects: d.effects }
+export const transition = (setup: ConnectionSetup, before: ConnectionState, event: ConnectionEvent): ConnectionState => {
+  if (before.name === 'closed') return before
+  const links = before.links.map((link) => ({ ...link }))
+  const link = 'link' in event ? links.find((each) => each.id === event.link) : undefined
+  if ('link' in event && !link) return before
+  const { now, random } = event
+  const rungs = before.rungs.map((rung) => ({ ...rung }))
+  const draft: Draft = { ...before, rungs, links, effects: [], now, random, setup }
+  if (link) onLinkEvent(draft, link, event)
+  else onEvent(draft, event)
+  return draft
 }

@@ -4,8 +4,8 @@ import { HoldfastError } from '../base/errors.ts'
 import type { Welcome } from '../protocol/frames.ts'
 import type { LinkEnd, Slots, Transport } from '../transports/transport.ts'
 import { transition } from './connection.ts'
-import { connectDeadline, initialState, nextDue } from './connection-state.ts'
-import type { ConnectionNews, ConnectionSetup, ConnectionState, Effect, Note } from './connection-state.ts'
+import { carrierOf, connectDeadline, initialState, nextDue } from './connection-state.ts'
+import type { ConnectionNews, ConnectionSetup, ConnectionState, Effect } from './connection-state.ts'
 import { openSession } from './session.ts'
 import type { Session, SessionHandlers } from './session.ts'
 import type { Ask } from './subscriptions.ts'
@@ -27,7 +27,8 @@ export interface DriverEnv {
   /** Another link carries traffic, or none. */
   carrier(session: Session | null): void
   state(state: ClientState): void
-  note(note: Note): void
+  /** An event before, or an effect after its transition. */
+  trace(news: ConnectionNews | Effect, before: ConnectionState): void
   error(error: HoldfastError): void
 }
 
@@ -38,6 +39,8 @@ export interface Driver {
   /** Open links by number; null while their token is awaited. */
   readonly sessions: ReadonlyMap<number, Session | null>
   readonly carrier: Session | null
+  /** Number of the carrying link; 0 without one. */
+  readonly carrierId: number
   readonly carrierTransport: Transport | null
   dispatch(news: ConnectionNews): void
   /** One short read outside the ladder, or a link where no transport can read shortly. Null when there is no token. */
@@ -45,8 +48,6 @@ export interface Driver {
   /** Deadline of a request, ms. */
   timeoutMs(): number
 }
-
-const OFFLINE: LinkEnd = { code: 'failed' }
 
 /** 401 and 403 by status or WebSocket close code; everything else is "offline". */
 const errorOf = (url: string, { code, status, detail, retryAfterMs }: LinkEnd, retryable: boolean): HoldfastError => {
@@ -79,8 +80,8 @@ export const createDriver = (env: DriverEnv): Driver => {
 
   const timeoutMs = (): number => connectDeadline(connection, timing)
   const sessionEnv = { clock, timing, url, client: randomId(22), slots: env.slots, timeoutMs }
-  const carrier = (): Session | null => sessions.get(connection.carrier?.id ?? 0) ?? null
-  const carrierTransport = (): Transport | null => transports[connection.carrier?.rung ?? -1] ?? null
+  const carrier = (): Session | null => sessions.get(carrierOf(connection)?.id ?? 0) ?? null
+  const carrierTransport = (): Transport | null => transports[carrierOf(connection)?.rung ?? -1] ?? null
 
   const dispatch = (news: ConnectionNews): void => {
     queue.push(news)
@@ -88,10 +89,14 @@ export const createDriver = (env: DriverEnv): Driver => {
     dispatching = true
     for (let next = queue.shift(); next; next = queue.shift()) {
       const before = connection
-      const step = transition(setup, before, { ...next, now: clock.now(), random: clock.random() })
-      connection = step.state
-      step.effects.forEach(run)
-      if (connection.carrier?.id !== before.carrier?.id) env.carrier(carrier())
+      connection = transition(setup, before, { ...next, now: clock.now(), random: clock.random() })
+      if (connection === before) continue
+      env.trace(next, before)
+      for (const effect of connection.effects) {
+        env.trace(effect, connection)
+        run(effect)
+      }
+      if (carrierOf(connection)?.id !== carrierOf(before)?.id) env.carrier(carrier())
       announce()
     }
     dispatching = false
@@ -100,9 +105,6 @@ export const createDriver = (env: DriverEnv): Driver => {
 
   const run = (effect: Effect): void => {
     switch (effect.type) {
-      case 'note':
-        env.note(effect)
-        break
       case 'open':
         openLink(effect.link, effect.rung)
         break
@@ -124,7 +126,7 @@ export const createDriver = (env: DriverEnv): Driver => {
     if (name === 'waiting') {
       const retryAtMs = Math.round(clock.wall() + connection.retryAtMs - clock.now())
       if (state.name === name && Math.abs(state.retryAtMs - retryAtMs) < 2) return
-      state = { name, transport: null, retryAtMs, error: errorOf(url, connection.lastEnd ?? OFFLINE, true) }
+      state = { name, transport: null, retryAtMs, error: errorOf(url, connection.lastEnd, true) }
     } else if (name === 'online' && transport) {
       if (state.transport === transport.name) return
       state = { name, transport: transport.name }
@@ -151,7 +153,7 @@ export const createDriver = (env: DriverEnv): Driver => {
     })
   }
   const ring = (): void => {
-    if (silentAt() <= clock.now()) dispatch({ type: 'silent', link: connection.carrier?.id ?? 0 })
+    if (silentAt() <= clock.now()) dispatch({ type: 'silent', link: carrierOf(connection)?.id ?? 0 })
     dispatch({ type: 'tick' })
   }
 
@@ -175,7 +177,7 @@ export const createDriver = (env: DriverEnv): Driver => {
     sessions.set(link, null)
     const end = (ended: LinkEnd): void => {
       sessions.delete(link)
-      dispatch({ type: 'ended', link, end: ended })
+      dispatch({ type: 'end', link, end: ended })
     }
     withToken(
       (token) => {
@@ -186,7 +188,7 @@ export const createDriver = (env: DriverEnv): Driver => {
           welcome(frame) {
             beatMs = frame.heartbeatMs
             env.welcome(frame)
-            dispatch({ type: 'welcomed', link })
+            dispatch({ type: 'welcome', link })
           },
           proven() {
             dispatch({ type: 'proven', link })
@@ -195,7 +197,7 @@ export const createDriver = (env: DriverEnv): Driver => {
             dispatch({ type: 'goodbye', link, retryAfterMs })
           },
           alive() {
-            const current = connection.carrier
+            const current = carrierOf(connection)
             if (current?.id === link && current.deadlineMs < Infinity) dispatch({ type: 'alive', link })
           },
           end,
@@ -218,6 +220,9 @@ export const createDriver = (env: DriverEnv): Driver => {
     sessions,
     get carrier() {
       return carrier()
+    },
+    get carrierId() {
+      return carrierOf(connection)?.id ?? 0
     },
     get carrierTransport() {
       return carrierTransport()

@@ -1,9 +1,14 @@
 import type { Clock } from '../base/clock.ts'
-import type { TransportName } from '../transports/transport.ts'
-import type { ConnectionState, Note } from './connection-state.ts'
+import type { LinkEnd, TransportName } from '../transports/transport.ts'
+import { carrierOf } from './connection-state.ts'
+import type { ConnectionNews, ConnectionState, Effect } from './connection-state.ts'
 import type { ClientState, Explanation, Fact, TransportReport } from './types.ts'
 
 const MAX_FACTS = 200
+
+const KINDS: ReadonlySet<string> = new Set([
+  'open', 'welcome', 'proven', 'end', 'demote', 'wait', 'signal', 'goodbye', 'stop', 'silent',
+])
 
 /** The words for facts: `holdfast` brings them, `holdfast/core` does without. */
 export interface Words {
@@ -14,24 +19,30 @@ export interface Words {
 
 /** The bounded timeline of what happened, and the report made of it. */
 export interface Timeline {
-  add(note: Note): Fact
+  /** Records an event or an effect; `undefined` for those that say nothing to a person. */
+  add(news: ConnectionNews | Effect, before: ConnectionState): Fact | undefined
   explain(connection: ConnectionState, state: ClientState): Explanation
 }
 
 export const createTimeline = (clock: Clock, names: readonly TransportName[], words?: Words): Timeline => {
   let facts: readonly Fact[] = []
   return {
-    add({ kind, link, rung, end, ms }) {
+    add(news, before) {
+      if (!KINDS.has(news.type)) return undefined
+      const id = 'link' in news ? news.link : undefined
+      const link = before.links.find((each) => each.id === id) ?? ('purpose' in news ? news : undefined)
+      const { code, status, detail }: Partial<LinkEnd> = 'end' in news ? news.end : {}
+      const ms = 'ms' in news ? news.ms : 'retryAfterMs' in news ? news.retryAfterMs : news.type === 'welcome' ? clock.now() - (link && 'sinceMs' in link ? link.sinceMs : 0) : undefined
       const bare: Fact = {
         timeMs: clock.wall(),
-        kind,
-        link: link?.id,
-        transport: names[rung ?? -1],
+        kind: news.type as Fact['kind'],
+        link: id,
+        transport: names['rung' in news ? news.rung : (link?.rung ?? -1)],
         purpose: link?.purpose,
-        code: end?.code,
-        status: end?.status,
-        ms: ms === undefined ? undefined : Math.round(ms),
-        detail: end?.detail,
+        code,
+        status,
+        ms: ms && Math.round(ms),
+        detail,
         text: '',
       }
       const fact = words ? { ...bare, text: words.fact(bare) } : bare
@@ -39,7 +50,8 @@ export const createTimeline = (clock: Clock, names: readonly TransportName[], wo
       return fact
     },
     explain(connection, state) {
-      const { carrier, links, rungs } = connection
+      const { links, rungs } = connection
+      const carrier = carrierOf(connection)
       const transports = names.map((name, index): TransportReport => {
         const rung = rungs[index]
         const probation = (rung?.untilMs ?? 0) > clock.now()

@@ -1,99 +1,152 @@
+import type { LinkEnd } from '../transports/transport.ts'
 import { rememberStart, retryDelay, roundAllowedAt } from './backoff.ts'
-import { NEVER } from './connection-state.ts'
-import type { LinkView } from './connection-state.ts'
-import { note, open, setRound, setRung } from './draft.ts'
-import type { Draft } from './draft.ts'
-import { raceOrder, rungAfter, rungToProbe } from './ladder.ts'
+import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
+import type { ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
+import { pardon, probation, raceOrder, rungAfter, rungToProbe } from './ladder.ts'
+import type { Rung } from './ladder.ts'
+import type { LinkPurpose } from './types.ts'
 
-/** Head start of a transport over the next: a few measured round trips, after the idea of RFC 8305. */
-const headStart = ({ s, setup }: Draft): number =>
-  setup.sequential ? NEVER : Math.max(setup.timing.headStartMs, 3 * s.rttMs)
+/** A state in the making: a copy that belongs to one transition, with its time, chance and setup. */
+export type Draft = ConnectionState & { now: number; random: number; setup: ConnectionSetup }
 
-/** A link of this transport is on its way. */
-const isOpening = ({ s }: Draft, rung: number): boolean =>
-  s.links.some((link) => link.rung === rung && link.id !== s.carrier?.id)
+/** The rung of a link; the first read has none of its own. */
+export const rungOf = ({ rungs }: ConnectionState, link: Pick<LinkView, 'rung'>): Rung | undefined => rungs[link.rung]
+
+export const drop = (s: Draft, link: LinkView): void => {
+  s.links = s.links.filter((each) => each !== link)
+  s.effects.push({ type: 'drop', link: link.id })
+}
+
+export const open = (s: Draft, rung: number, purpose: LinkPurpose, ms = connectDeadline(s, s.setup.timing)): void => {
+  const link = s.nextLink++
+  s.links.push({ id: link, rung, purpose, phase: 'opening', sinceMs: s.now, deadlineMs: s.now + ms })
+  const view = s.rungs[rung]
+  if (view) view.attempts++
+  s.effects.push({ type: 'open', link, rung, purpose })
+}
+
+/** Opens the carrying transport anew, from the positions and subscriptions of now, while the old link still runs. */
+export const replace = (s: Draft, ms?: number): void => {
+  const carrier = carrierOf(s)
+  s.replaceAtMs = NEVER
+  if (carrier && !s.links.some((link) => link.purpose === 'replace')) open(s, carrier.rung, 'replace', ms)
+}
+
+/** Writes the verdict on a transport: another one works and this one does not. */
+export const demote = (s: Draft, index: number): void => {
+  const rung = s.rungs[index]
+  if (!rung) return
+  const ms = probation(rung, s.setup.timing)
+  rung.untilMs = s.now + ms
+  rung.demotions++
+  rung.young = false
+  s.effects.push({ type: 'demote', rung: index, ms })
+}
 
 /** Waits for the next round, or starts it when it may start now. */
-export const schedule = (d: Draft, delayMs: number): void => {
-  const { s, now } = d
-  s.round = null
-  s.retryAtMs = Math.max(now + delayMs, s.notBeforeMs, roundAllowedAt(s.starts, now))
-  if (s.retryAtMs <= now) {
-    startRound(d)
+export const schedule = (s: Draft, delayMs: number): void => {
+  s.pending = []
+  s.nextAtMs = NEVER
+  s.retryAtMs = Math.max(s.now + delayMs, s.notBeforeMs, roundAllowedAt(s.starts, s.now))
+  if (s.retryAtMs <= s.now) {
+    startRound(s)
     return
   }
   s.name = 'waiting'
-  note(d, 'wait', { ms: s.retryAtMs - now })
-}
-
-/** Waits with the back-off of the failures so far. */
-const retry = (d: Draft): void => {
-  schedule(d, retryDelay(d.s.failures, d.random, d.setup.timing))
+  s.effects.push({ type: 'wait', ms: s.retryAtMs - s.now })
 }
 
 /** A race after a good link or a signal, else one single try. */
-export const startRound = (d: Draft): void => {
-  const { s, now } = d
-  const { race } = s
+export const startRound = (s: Draft): void => {
+  const { race, now } = s
   s.name = 'connecting'
   s.retryAtMs = NEVER
   s.starts = rememberStart(s.starts, now)
   s.race = false
-  s.round = { pending: race ? raceOrder(s.rungs, now) : [], nextAtMs: race ? now : NEVER, read: 'none', failed: [] }
-  if (!race) open(d, s.single, 'carry')
-  else if (d.setup.firstRead) {
-    setRound(d, { read: 'pending' })
-    open(d, -1, 'read')
-  }
-  advance(d)
+  s.read = 'none'
+  for (const rung of s.rungs) rung.failed = false
+  if (race) {
+    s.pending = raceOrder(s.rungs, now)
+    s.nextAtMs = now
+    if (s.setup.firstRead) {
+      s.read = 'pending'
+      open(s, -1, 'read')
+    }
+  } else open(s, s.single, 'carry')
+  advance(s)
 }
 
 /** Starts what is due; ends the round when nothing is left of it. */
-export const advance = (d: Draft): void => {
-  const { s, now } = d
-  while (s.round && now >= s.round.nextAtMs) {
-    const [next, ...pending] = s.round.pending
-    setRound(d, { pending, nextAtMs: pending.length ? now + headStart(d) : NEVER })
-    if (next !== undefined && !isOpening(d, next)) open(d, next, 'carry')
+export const advance = (s: Draft): void => {
+  const { now, setup } = s
+  while (now >= s.nextAtMs) {
+    const [next = -1, ...pending] = s.pending
+    // A head start of a few measured round trips, after the idea of RFC 8305.
+    const headStart = setup.sequential ? NEVER : Math.max(setup.timing.headStartMs, 3 * s.rttMs)
+    s.pending = pending
+    s.nextAtMs = pending.length ? now + headStart : NEVER
+    if (next >= 0 && !s.links.some((link) => link.rung === next)) open(s, next, 'carry')
   }
-  if (!s.round || s.links.length > 0) return
+  if (s.name !== 'connecting' || s.links.length) return
   // Nothing worked, so it is an outage and no verdict is written. The next single try goes on where this round stopped.
-  s.single = s.round.pending[0] ?? rungAfter(s.rungs, s.single)
-  s.failures++
+  s.single = s.pending[0] ?? rungAfter(s.rungs, s.single)
   s.dark++
-  retry(d)
+  retry(s)
+}
+
+/** One more failure in a row: the back-off says when the next round is. */
+const retry = (s: Draft): void => {
+  schedule(s, retryDelay(++s.failures, s.random, s.setup.timing))
 }
 
 /** One better transport at a time, the best first. */
-export const climb = (d: Draft): void => {
-  const { carrier, links, notBeforeMs, rungs } = d.s
-  if (!carrier || d.now < notBeforeMs || links.some((link) => link.rung < carrier.rung)) return
-  const better = rungToProbe(rungs, carrier.rung, d.now)
-  if (better >= 0) open(d, better, 'probe', d.setup.timing.probeMs)
+export const climb = (s: Draft): void => {
+  const rung = carrierOf(s)?.rung ?? -1
+  if (s.now < s.notBeforeMs || s.links.some((link) => link.rung < rung)) return
+  const better = rungToProbe(s.rungs, rung, s.now)
+  if (better >= 0) open(s, better, 'probe', s.setup.timing.probeMs)
 }
 
-/** What a link's failures and the transport's verdicts become once it has been stable. */
-export const settle = (d: Draft, rung: number): void => {
-  d.s.failures = 0
-  setRung(d, rung, (each) => ({ ...each, demotions: 0, young: 0 }))
+/** The carrying link has lived long enough: what was held against it and its transport is forgotten. */
+export const settle = (s: Draft, link: LinkView): boolean => {
+  const stable = s.now - link.sinceMs >= s.setup.timing.stableMs
+  const rung = rungOf(s, link)
+  if (stable) s.failures = 0
+  if (stable && rung) pardon(rung)
+  return stable
 }
 
 /**
- * The carrying link is gone. After a stable one, or one whose end was announced, everything races again; a young one counts as a
- * failure, and after two of them another transport has its turn.
+ * The carrying link is gone. After a stable one, or one whose end was announced, everything races again. A young one counts as a
+ * failure, and the next transport has its turn: short-lived links are no better than mute ones.
  */
-export const lost = (d: Draft, link: LinkView): void => {
-  const { s, now } = d
+export const lost = (s: Draft, link: LinkView): void => {
   s.name = 'connecting'
   s.replaceAtMs = NEVER
-  if (now - link.sinceMs >= d.setup.timing.stableMs || s.notBeforeMs > now) {
-    settle(d, link.rung)
+  if (settle(s, link) || s.notBeforeMs > s.now) {
     s.race = true
-    schedule(d, 0)
+    schedule(s, 0)
     return
   }
-  s.failures++
-  setRung(d, link.rung, (rung) => ({ ...rung, young: rung.young + 1 }))
-  s.single = (s.rungs[link.rung]?.young ?? 0) < 2 ? link.rung : rungAfter(s.rungs, link.rung)
-  retry(d)
+  const rung = rungOf(s, link)
+  if (rung) rung.young = true
+  s.single = rungAfter(s.rungs, link.rung)
+  retry(s)
+}
+
+/** 401 or 403: one new token is tried, then only the application can help. Never a reason to change the transport. */
+export const onRefused = (s: Draft, end: LinkEnd): void => {
+  dropAll(s)
+  s.refused = !s.refused
+  if (s.refused) schedule(s, 0)
+  else s.effects.push({ type: 'stop', end })
+}
+
+/** Back to where nothing is open and nothing is due. */
+export const dropAll = (s: Draft): void => {
+  for (const link of s.links) drop(s, link)
+  s.name = 'idle'
+  s.pending = []
+  s.nextAtMs = s.retryAtMs = s.replaceAtMs = NEVER
+  s.race = true
 }

@@ -1,0 +1,149 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import type { Faults } from './faults.ts'
+import { FrameFeed } from './frame-feed.ts'
+import { askUpstream, endSocket, segmenterFor } from './http-message.ts'
+import type { Upstream } from './http-message.ts'
+import { Lane } from './lane.ts'
+import type { Link } from './link.ts'
+
+/** What must be destroyed when a link ends. */
+export interface Sides {
+  upstream?: ClientRequest
+  answer?: IncomingMessage
+}
+
+/** One request on its way through the proxy. */
+export interface Exchange {
+  readonly link: Link
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly sides: Sides
+  readonly faults: Faults
+  readonly upstream: Upstream
+  readonly target: string
+  readonly pathname: string
+}
+
+/** Passes a request on, and its answer back, through the two lanes of the link. */
+export function forward(exchange: Exchange, body: Buffer | undefined): void {
+  const { link, req, sides, faults, upstream, target } = exchange
+  const { settings } = faults
+  const up = new Lane({
+    link,
+    direction: 'up',
+    ...settings,
+    end: {
+      data: (chunk, flushed) => write(sides.upstream, chunk, flushed),
+      end: () => {
+        sides.upstream?.end()
+      },
+      limit: () => {},
+      pause: () => {
+        req.pause()
+      },
+      resume: () => {
+        req.resume()
+      },
+    },
+  })
+  link.up = up
+  link.down = answerLane(exchange)
+  up.head(() => {
+    const request = askUpstream(upstream, req, target)
+    sides.upstream = request
+    request.on('drain', () => {
+      up.drained()
+    })
+    request.on('response', (answer) => {
+      takeAnswer(exchange, answer)
+    })
+    request.on('error', () => {
+      upstreamLost(link)
+    })
+    // A body that comes slowly must not hold back the head.
+    const { 'transfer-encoding': encoding, 'content-length': length } = req.headers
+    if (encoding !== undefined || (length !== undefined && length !== '0')) request.flushHeaders()
+  })
+  link.touch()
+  const feed = new FrameFeed(link, up, 'up', segmenterFor(req))
+  if (body !== undefined) {
+    feed.push(body)
+    feed.end()
+    return
+  }
+  req.on('data', (chunk: Buffer) => {
+    feed.push(chunk)
+  })
+  req.on('end', () => {
+    feed.end()
+  })
+}
+
+function answerLane({ link, res, sides, req, faults }: Exchange): Lane {
+  const lane = new Lane({
+    link,
+    direction: 'down',
+    ...faults.settings,
+    end: {
+      data: (chunk, flushed) => write(res, chunk, flushed),
+      end: () => {
+        res.end()
+      },
+      limit: () => {
+        sides.upstream?.destroy()
+        // With a length announced there is no good end before it.
+        if (res.hasHeader('content-length') || !res.chunkedEncoding) endSocket(req.socket, 'fin')
+        else res.end()
+      },
+      pause: () => {
+        sides.answer?.pause()
+      },
+      resume: () => {
+        sides.answer?.resume()
+      },
+    },
+  })
+  res.on('drain', () => {
+    lane.drained()
+  })
+  return lane
+}
+
+function takeAnswer({ link, res, sides }: Exchange, answer: IncomingMessage): void {
+  const { statusCode = 502, statusMessage = '', rawHeaders } = answer
+  const { down } = link
+  if (down === undefined) return
+  sides.answer = answer
+  link.log({ kind: 'status', status: statusCode })
+  const feed = new FrameFeed(link, down, 'down', segmenterFor(answer))
+  answer.on('error', () => {
+    upstreamLost(link)
+  })
+  answer.on('data', (chunk: Buffer) => {
+    feed.push(chunk)
+  })
+  answer.on('end', () => {
+    feed.end()
+  })
+  down.head(() => {
+    res.sendDate = false
+    res.writeHead(statusCode, statusMessage, rawHeaders)
+    res.flushHeaders()
+  })
+}
+
+/** The hub went away in the middle: so does the client's connection, behind what the hub had sent. */
+function upstreamLost(link: Link): void {
+  if (link.down === undefined) link.kill('reset')
+  else link.down.abort('reset')
+}
+
+function write(to: ClientRequest | ServerResponse | undefined, chunk: Buffer, flushed: () => void): boolean {
+  if (to === undefined || to.destroyed || to.writableEnded) {
+    flushed()
+    return true
+  }
+  return to.write(chunk, () => {
+    flushed()
+  })
+}

@@ -1,0 +1,196 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { FaultEvent } from './event-log.ts'
+import type { Faults } from './faults.ts'
+import type { ActionType } from './rule.ts'
+import { connectRaw, openSocket, send, startRig } from './test-rig.ts'
+import type { RawClient, Rig } from './test-rig.ts'
+
+let rig: Rig
+let faults: Faults
+let port: number
+beforeEach(async () => {
+  // Jitter at its middle, so that a delay is what it says.
+  rig = await startRig({ random: () => 0.5 })
+  faults = rig.proxy.faults
+  port = rig.proxy.port
+})
+afterEach(() => rig.close())
+
+const fired = (action: ActionType | 'cut'): Promise<FaultEvent> =>
+  faults.waitFor((event) => event.kind === 'fault' && event.action === action)
+const get = (path: string): RawClient => connectRaw(port, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+const held = JSON.stringify([{ type: 'hello', waitMs: 25_000 }])
+const instant = JSON.stringify([{ type: 'hello', waitMs: 0 }])
+
+async function openStream(): Promise<RawClient> {
+  const client = get('/stream')
+  await client.sees('200 OK')
+  return client
+}
+
+describe('suppress', () => {
+  it('from the start: a WebSocket opens and stays mute, and no end is seen on either side', async () => {
+    faults.add({ match: { kind: 'ws' }, action: { type: 'suppress' } })
+    const client = openSocket(port)
+    await client.sees('open')
+    client.ws.send('up')
+    await rig.until(() => rig.sockets.length === 1)
+    let got = 0
+    rig.sockets[0]?.on('message', () => got++)
+    rig.sockets[0]?.send('[{"type":"welcome"}]')
+    await faults.waitFor((event) => event.frameType === 'welcome')
+    await fired('suppress')
+    client.ws.terminate()
+    // The proof that the client's end came to the proxy and no further needs traffic that is not suppressed.
+    faults.clear()
+    await send(port, '/poll')
+    expect(client.seen).not.toContain('message [{"type":"welcome"}]')
+    expect([got, rig.sockets.length]).toEqual([0, 1])
+  })
+
+  it('on a living link, which stays dead after clear() while new ones work', async () => {
+    const client = openSocket(port)
+    await client.sees('open')
+    client.ws.send('before')
+    await client.sees('message before')
+    faults.add({ match: {}, action: { type: 'suppress', direction: 'both' } })
+    await fired('suppress')
+    faults.clear()
+    client.ws.send('after')
+    const other = openSocket(port)
+    await other.sees('open')
+    other.ws.send('works')
+    await other.sees('message works')
+    expect(client.seen).toEqual(['open', 'message before'])
+    expect(client.ws.readyState).toBe(client.ws.OPEN)
+    other.ws.terminate()
+  })
+
+  it('from a frame on: what came before it in the same packet passes', async () => {
+    faults.add({ match: { frame: 'b', direction: 'down' }, action: { type: 'suppress', direction: 'down' } })
+    const client = openSocket(port)
+    await client.sees('open')
+    const [a, b] = ['[{"type":"a"}]', '[{"type":"x"},{"type":"b"}]']
+    client.ws.send(a)
+    client.ws.send(b)
+    await client.sees(`message ${a}`)
+    await fired('suppress')
+    await faults.waitFor((event) => event.direction === 'down' && event.frameType === 'b')
+    expect(client.seen).toEqual(['open', `message ${a}`])
+    client.ws.terminate()
+  })
+
+  it('after n bytes of a stream: exactly those come, and afterBytes 0 lets the head through', async () => {
+    for (const afterBytes of [4, 0]) {
+      faults.clear()
+      faults.add({ match: { path: '/stream', afterBytes }, action: { type: 'suppress', direction: 'down' } })
+      const client = await openStream()
+      rig.streams.at(-1)?.write('data: [{"type":"z"}]\n\n')
+      if (afterBytes > 0) await client.sees('data')
+      const event = await faults.waitFor((e) => e.kind === 'fault' && e.bytes === afterBytes)
+      expect(event.action).toBe('suppress')
+      rig.streams.at(-1)?.end()
+      await rig.until(() => rig.streams.length === 0)
+      expect(client.text().endsWith(afterBytes > 0 ? '\r\ndata\r\n' : '\r\n\r\n')).toBe(true)
+      client.socket.destroy()
+    }
+  })
+
+  it('of a request: the hub never hears of it', async () => {
+    faults.add({ match: { path: '/poll' }, action: { type: 'suppress', direction: 'up' } })
+    const client = get('/poll')
+    await fired('suppress')
+    client.socket.destroy()
+    await faults.waitFor((event) => event.kind === 'end' && event.path === '/poll')
+    expect(rig.requests).toEqual([])
+  })
+})
+
+describe('match', () => {
+  it('held: the waiting poll is hit, the instant one is not', async () => {
+    faults.add({ match: { kind: 'http', path: '/poll', held: true }, action: { type: 'reset' } })
+    expect((await send(port, '/poll', held)).end).toBe('ECONNRESET')
+    expect((await send(port, '/poll', instant)).end).toBe('ok')
+    expect((await send(port, '/poll')).end).toBe('ok')
+    faults.clear()
+    faults.add({ match: { path: '/poll', held: false }, action: { type: 'reset' } })
+    expect((await send(port, '/poll', held)).end).toBe('ok')
+    expect((await send(port, '/poll', instant)).end).toBe('ECONNRESET')
+  })
+
+  it('nth and times: only the second, only twice', async () => {
+    faults.add({ match: { path: '/nth', nth: 2 }, action: { type: 'reset' } })
+    faults.add({ match: { path: '/times' }, action: { type: 'reset' }, times: 2 })
+    const ends: string[] = []
+    for (const path of ['/nth', '/nth', '/nth', '/times', '/times', '/times']) ends.push((await send(port, path)).end)
+    expect(ends).toEqual(['ok', 'ECONNRESET', 'ok', 'ECONNRESET', 'ECONNRESET', 'ok'])
+    expect(faults.rules[1]).toMatchObject({ fired: 2, spent: true })
+  })
+
+  it('frame in an event stream: the event before it comes whole', async () => {
+    faults.add({ match: { path: '/stream', frame: 'b' }, action: { type: 'reset' } })
+    const client = await openStream()
+    rig.streams[0]?.write('data: [{"type":"a"}]\n\ndata: [{"ty')
+    await client.sees('"a"}]\n\n')
+    rig.streams[0]?.write('pe":"b"}]\n\n')
+    expect(await client.end).toBe('ECONNRESET')
+    expect(client.text()).not.toContain('ty":"b"')
+    expect(client.text()).not.toContain('[{"ty\r\n')
+  })
+
+  it('cut: the living links that match, at once', async () => {
+    const [stream, socket] = [await openStream(), openSocket(port)]
+    await socket.sees('open')
+    expect(faults.cut({ kind: 'http', path: '/stream' })).toBe(1)
+    expect(await stream.end).toBe('ECONNRESET')
+    expect(socket.ws.readyState).toBe(socket.ws.OPEN)
+    expect(faults.cut({ kind: 'ws', how: 'fin' })).toBe(1)
+    await socket.sees('close 1006')
+    await fired('cut')
+    await rig.until(() => rig.streams.length === 0 && rig.sockets.length === 0)
+  })
+})
+
+describe('kind tcp', () => {
+  it('refuse and hang', async () => {
+    const id = faults.add({ match: { kind: 'tcp' }, action: { type: 'refuse' } })
+    expect(await get('/poll').end).toBe('ECONNRESET')
+    faults.remove(id)
+    faults.add({ match: { kind: 'tcp' }, action: { type: 'hang' } })
+    const client = get('/poll')
+    await fired('hang')
+    expect(client.text()).toBe('')
+    client.socket.destroy()
+    await faults.waitFor((event) => event.kind === 'end' && event.link === 2)
+  })
+
+  it('reset after n raw bytes: in the middle of the head', async () => {
+    faults.add({ match: { kind: 'tcp' }, action: { type: 'reset', bytes: 10 } })
+    const client = get('/poll')
+    expect(await client.end).toBe('ECONNRESET')
+    expect(client.text()).toBe('HTTP/1.1 2')
+  })
+
+  it('slice, throttle and delay of raw bytes leave the answer whole', async () => {
+    faults.add({ match: { kind: 'tcp' }, action: { type: 'slice', bytes: 7, gapMs: 1 } })
+    faults.add({ match: { kind: 'tcp' }, action: { type: 'throttle', bytesPerSecond: 20_000 } })
+    faults.add({ match: { kind: 'tcp' }, action: { type: 'delay', ms: 5, jitterMs: 5 } })
+    expect(await send(port, '/poll', 'x'.repeat(300))).toMatchObject({
+      body: `answer 1: ${'x'.repeat(300)}`,
+      end: 'ok',
+    })
+    for (const action of ['slice', 'throttle', 'delay'] as const) await fired(action)
+  })
+
+  it('suppress: a living connection falls silent', async () => {
+    const client = await openStream()
+    faults.add({ match: { kind: 'tcp' }, action: { type: 'suppress', direction: 'down' } })
+    await fired('suppress')
+    rig.streams[0]?.end('data: [{"type":"late"}]\n\n')
+    await faults.waitFor((event) => event.frameType === 'late')
+    await rig.until(() => rig.streams.length === 0)
+    expect(client.text()).not.toContain('late')
+    expect(client.socket.readyState).toBe('open')
+    client.socket.destroy()
+  })
+})
