@@ -22,9 +22,13 @@ export const createClient = <Ch extends object = Untyped>(options: ClientOptions
   const names = options.transports ?? (Object.keys(BUILT_IN) as TransportName[])
   const transports = names.map((name) => {
     if (!Object.hasOwn(BUILT_IN, name)) {
-      throw new HoldfastError('invalid-argument', `transports: ${String(name)} is none of ${Object.keys(BUILT_IN).join(', ')}`, {
-        field: 'transports',
-      })
+      throw new HoldfastError(
+        'invalid-argument',
+        `transports: ${name} is none of ${Object.keys(BUILT_IN).join(', ')}`,
+        {
+          field: 'transports',
+        },
+      )
     }
     return BUILT_IN[name]()
   })

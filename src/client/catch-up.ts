@@ -33,7 +33,8 @@ export const createCatchUp = (env: CatchUpEnv): { pump(): void; stop(): void } =
     failures = progress ? 0 : failures + 1
     if (stopped) return
     if (progress) pump()
-    else cancel = clock.after(Math.max(env.timing.backoffMs, retryDelay(failures + 1, clock.random(), env.timing)), pump)
+    else
+      cancel = clock.after(Math.max(env.timing.backoffMs, retryDelay(failures + 1, clock.random(), env.timing)), pump)
   }
 
   const pump = (): void => {

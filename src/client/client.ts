@@ -210,14 +210,9 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
       if (driver.state.name === 'closed') start()
       return createReader(subscriptionEnv, channel, readOptions)
     }) as Client<Ch>['read'],
-    publish(channel, data, publishOptions = {}) {
-      try {
-        const published = outbox.publish(channel, data, publishOptions)
-        start()
-        return published
-      } catch (error) {
-        return Promise.reject(error as HoldfastError)
-      }
+    async publish(channel, data, publishOptions = {}) {
+      start()
+      return outbox.publish(channel, data, publishOptions)
     },
     on: <E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void) =>
       // A failing error listener has nobody left to be reported to.

@@ -59,13 +59,14 @@ export interface ConnectionState {
 }
 
 /** An event without its time and chance. */
-export type ConnectionNews =
+export type ConnectionNews = OwnNews | LinkNews
+
+export type OwnNews =
   | { readonly type: 'connect' | 'disconnect' | 'close' | 'tick' }
   /** The subscriptions are not those that the carrying link was opened with. */
   | { readonly type: 'refresh' }
   /** A page signal; `network`: the network may be another one. */
   | { readonly type: 'signal'; readonly network: boolean }
-  | LinkNews
 
 export type LinkNews = { readonly link: number } & (
   | { readonly type: 'welcome' | 'proven' }
@@ -81,7 +82,13 @@ export type Effect =
   | { readonly type: 'open'; readonly link: number; readonly rung: number; readonly purpose: LinkPurpose }
   | { readonly type: 'drop' | 'ping'; readonly link: number }
   /** A link was given up at its deadline; it was dropped already. */
-  | { readonly type: 'end'; readonly link: number; readonly rung: number; readonly purpose: LinkPurpose; readonly end: LinkEnd }
+  | {
+      readonly type: 'end'
+      readonly link: number
+      readonly rung: number
+      readonly purpose: LinkPurpose
+      readonly end: LinkEnd
+    }
   /** A verdict, and how long it holds. */
   | { readonly type: 'demote'; readonly rung: number; readonly ms: number }
   | { readonly type: 'wait'; readonly ms: number }

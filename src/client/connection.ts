@@ -1,8 +1,28 @@
 import type { LinkEnd } from '../transports/transport.ts'
 import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
-import type { ConnectionEvent, ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
+import type {
+  ConnectionEvent,
+  ConnectionSetup,
+  ConnectionState,
+  LinkNews,
+  LinkView,
+  OwnNews,
+} from './connection-state.ts'
 import { blame, pardon } from './ladder.ts'
-import { advance, climb, demote, drop, dropAll, lost, onRefused, replace, rungOf, schedule, settle, startRound } from './rounds.ts'
+import {
+  advance,
+  climb,
+  demote,
+  drop,
+  dropAll,
+  lost,
+  onRefused,
+  replace,
+  rungOf,
+  schedule,
+  settle,
+  startRound,
+} from './rounds.ts'
 import type { Draft } from './rounds.ts'
 
 const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
@@ -134,7 +154,7 @@ const onTick = (s: Draft): void => {
   } else advance(s)
 }
 
-const onLinkEvent = (s: Draft, link: LinkView, event: ConnectionEvent): void => {
+const onLinkEvent = (s: Draft, link: LinkView, event: LinkNews): void => {
   switch (event.type) {
     case 'end':
       onEnded(s, link, event.end)
@@ -157,7 +177,7 @@ const onLinkEvent = (s: Draft, link: LinkView, event: ConnectionEvent): void => 
   }
 }
 
-const onEvent = (s: Draft, event: ConnectionEvent): void => {
+const onEvent = (s: Draft, event: OwnNews): void => {
   switch (event.type) {
     case 'connect':
       if (s.name === 'idle') schedule(s, 0)
@@ -185,15 +205,20 @@ const onEvent = (s: Draft, event: ConnectionEvent): void => {
  * The pure heart of the client: what happens, given what is and what came. Nothing given is changed; an event that means nothing here
  * returns the same state object. Events of a link that is gone are dropped here and nowhere else (R19).
  */
-export const transition = (setup: ConnectionSetup, before: ConnectionState, event: ConnectionEvent): ConnectionState => {
+export const transition = (
+  setup: ConnectionSetup,
+  before: ConnectionState,
+  event: ConnectionEvent,
+): ConnectionState => {
   if (before.name === 'closed') return before
   const links = before.links.map((link) => ({ ...link }))
-  const link = 'link' in event ? links.find((each) => each.id === event.link) : undefined
-  if ('link' in event && !link) return before
   const { now, random } = event
   const rungs = before.rungs.map((rung) => ({ ...rung }))
   const draft: Draft = { ...before, rungs, links, effects: [], now, random, setup }
-  if (link) onLinkEvent(draft, link, event)
-  else onEvent(draft, event)
+  if ('link' in event) {
+    const link = links.find((each) => each.id === event.link)
+    if (!link) return before
+    onLinkEvent(draft, link, event)
+  } else onEvent(draft, event)
   return draft
 }

@@ -117,6 +117,11 @@ export const createDriver = (env: DriverEnv): Driver => {
         break
       case 'stop':
         env.error(errorOf(url, effect.end, false))
+        break
+      // The others are for `explain()` alone.
+      case 'demote':
+      case 'end':
+      case 'wait':
     }
   }
 
@@ -232,17 +237,17 @@ export const createDriver = (env: DriverEnv): Driver => {
     read: (asks, on) =>
       new Promise((resolve) => {
         const transport = reader ?? carrierTransport()
-        const nothing = (): void => {}
-        const handlers = { ...env.frames, ...on, welcome: env.welcome, proven: nothing, goodbye: nothing, alive: nothing }
-        withToken(
-          (token) => {
-            const request = { transport: transport as Transport, read: true, token, asks: () => [...asks], on: handlers }
-            resolve(transport && openSession(sessionEnv, request))
-          },
-          () => {
-            resolve(null)
-          },
-        )
+        const ignore = (): void => {}
+        const handlers = { ...env.frames, ...on, welcome: env.welcome, proven: ignore, goodbye: ignore, alive: ignore }
+        const none = (): void => {
+          resolve(null)
+        }
+        if (!transport) none()
+        else {
+          withToken((token) => {
+            resolve(openSession(sessionEnv, { transport, read: true, token, asks: () => [...asks], on: handlers }))
+          }, none)
+        }
       }),
   }
 }

@@ -7,7 +7,16 @@ import type { ClientState, Explanation, Fact, TransportReport } from './types.ts
 const MAX_FACTS = 200
 
 const KINDS: ReadonlySet<string> = new Set([
-  'open', 'welcome', 'proven', 'end', 'demote', 'wait', 'signal', 'goodbye', 'stop', 'silent',
+  'open',
+  'welcome',
+  'proven',
+  'end',
+  'demote',
+  'wait',
+  'signal',
+  'goodbye',
+  'stop',
+  'silent',
 ])
 
 /** The words for facts: `holdfast` brings them, `holdfast/core` does without. */
@@ -32,7 +41,14 @@ export const createTimeline = (clock: Clock, names: readonly TransportName[], wo
       const id = 'link' in news ? news.link : undefined
       const link = before.links.find((each) => each.id === id) ?? ('purpose' in news ? news : undefined)
       const { code, status, detail }: Partial<LinkEnd> = 'end' in news ? news.end : {}
-      const ms = 'ms' in news ? news.ms : 'retryAfterMs' in news ? news.retryAfterMs : news.type === 'welcome' ? clock.now() - (link && 'sinceMs' in link ? link.sinceMs : 0) : undefined
+      const ms =
+        'ms' in news
+          ? news.ms
+          : 'retryAfterMs' in news
+            ? news.retryAfterMs
+            : news.type === 'welcome'
+              ? clock.now() - (link && 'sinceMs' in link ? link.sinceMs : 0)
+              : undefined
       const bare: Fact = {
         timeMs: clock.wall(),
         kind: news.type as Fact['kind'],

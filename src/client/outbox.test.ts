@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { HoldfastError } from '../base/errors.ts'
 import type { Publish } from '../protocol/frames.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import type { LinkEnd } from '../transports/transport.ts'
@@ -39,7 +40,7 @@ const setUp = (options: { max?: number; blocked?: () => boolean; hubTime?: () =>
   const publish = (data: unknown, publishOptions: PublishOptions = {}): Promise<void> =>
     outbox.publish('a', data, publishOptions).then(
       ({ id }) => void outcomes.push(`${JSON.stringify(data)} ${id}`),
-      (error: { code: string }) => void outcomes.push(`${JSON.stringify(data)} ${error.code}`),
+      (error: unknown) => void outcomes.push(`${JSON.stringify(data)} ${(error as HoldfastError).code}`),
     )
   return { clock, outbox, outcomes, publish }
 }

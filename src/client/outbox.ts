@@ -31,8 +31,9 @@ interface Item {
   /** Clock at which it is given up; `untilMs` is hub time, set at the first send and unchanged since. */
   giveUpMs: number
   untilMs: number
-  /** Settles the promise; called once. */
-  settle(error: HoldfastError | null, published?: Published): void
+  /** Settle the promise; one of them is called, once. */
+  resolve(published: Published): void
+  reject(error: HoldfastError): void
 }
 
 export interface OutboxEnv {
@@ -84,7 +85,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     remove(item)
     const sent = item.lost || item.on
     const message = `publish to ${item.channel}: ${why}${sent ? '; it was sent and may have been appended' : '; it was not sent'}`
-    item.settle(new HoldfastError(sent ? 'unknown' : code, message, { channel: item.channel, retryable: !sent }))
+    item.reject(new HoldfastError(sent ? 'unknown' : code, message, { channel: item.channel, retryable: !sent }))
   }
 
   const arm = (): void => {
@@ -148,7 +149,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
   const refuseItem = (item: Item, code: string, why = '', status?: number): void => {
     remove(item)
     const sent = item.lost
-    item.settle(
+    item.reject(
       new HoldfastError(
         (sent ? 'unknown' : code) as HoldfastError['code'],
         `publish to ${item.channel} was refused (${code}) ${why}${sent ? '; an earlier copy may have been appended' : ''}`,
@@ -211,6 +212,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
           reject(item, 'aborted', 'the signal was aborted')
           arm()
         }
+        const forget = (): void => signal?.removeEventListener('abort', onAbort)
         const item: Item = {
           channel,
           sequence: nextSequence++,
@@ -221,10 +223,13 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
           lost: false,
           giveUpMs: clock.now() + timeoutMs,
           untilMs: 0,
-          settle(error, published) {
-            signal?.removeEventListener('abort', onAbort)
-            if (error) rejectPromise(error)
-            else resolve(published as Published)
+          resolve(published) {
+            forget()
+            resolve(published)
+          },
+          reject(error) {
+            forget()
+            rejectPromise(error)
           },
         }
         signal?.addEventListener('abort', onAbort)
@@ -245,7 +250,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       if (!item) return
       failures = 0
       remove(item)
-      item.settle(null, { position, id })
+      item.resolve({ position, id })
       pump()
     },
     refuse({ sequence = -1, code, message, retryAfterMs }) {

@@ -3,18 +3,26 @@ import { HoldfastError } from '../base/errors.ts'
 import type { Start } from '../protocol/frames.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
 import type { Sub } from './subscriptions.ts'
-import type { Gap, Message, Position, SubscribeOptions, Subscription, SubscriptionEvents, SubscriptionState } from './types.ts'
+import type {
+  Gap,
+  Message,
+  Position,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionEvents,
+  SubscriptionState,
+} from './types.ts'
 
 /** Registers a listener whose errors are reported and stop nobody (R21); returns its undo. */
-export const listen = <Value>(
+export const listen = (
   emitter: EventEmitter,
   event: string,
-  listener: (value: Value) => void,
+  listener: (value: never) => void,
   report: (cause: unknown) => void,
 ): (() => void) => {
-  const guarded = (value: Value): void => {
+  const guarded = (value: unknown): void => {
     guard(() => {
-      listener(value)
+      listener(value as never)
     }, report)
   }
   emitter.on(event, guarded)
@@ -84,7 +92,8 @@ export const createSubscription = <C extends string>(
   })
   // Nobody has to wait for it: a refusal is told by the state and the error event too.
   ready.catch(() => undefined)
-  const state = (): SubscriptionState => (sub.name === 'ended' ? { name: 'ended', error: endError } : { name: sub.name })
+  const state = (): SubscriptionState =>
+    sub.name === 'ended' ? { name: 'ended', error: endError } : { name: sub.name }
   const position = (): Position | null => sub.position && formatPosition(sub.position)
   const unsubscribe = (): void => {
     env.remove(sub, null)

@@ -93,6 +93,7 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
     closed = true
     link.close()
   }
+  const isClosed = (): boolean => closed
   const fail = (end: LinkEnd): void => {
     close()
     on.end(end)
@@ -116,18 +117,22 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
       return
     }
     const { code, message, retryAfterMs } = frame
-    const status = STATUS[code as WireErrorCode] as number | undefined
+    const status: number | undefined = STATUS[code as WireErrorCode]
     fail({
       code: 'refused',
-      ...(status ? { status } : {}),
-      ...(message ? { detail: message } : {}),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      status,
+      detail: message,
+      retryAfterMs,
     })
   }
 
-  const onData = (batch: string): void => {
+  const onAlive = (): void => {
     aliveMs = clock.now()
     on.alive()
+  }
+
+  const onData = (batch: string, answer?: true): void => {
+    if (!answer) onAlive()
     const frames = readServerBatch(batch)
     const [first] = frames ?? []
     // An answer counts as the hub's only with a valid first frame; a foreign nonce is a cache's or another attempt's (§4.3).
@@ -141,13 +146,14 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
       fail({ code: 'foreign', detail: batch.slice(0, 200) })
       return
     }
-    more = false
+    if (!answer) more = false
     for (const frame of frames ?? []) {
-      if (closed) return
-      const ask = 'channel' in frame && frame.channel !== undefined ? asked.get(frame.channel) : undefined
+      // A frame may have brought about the end of this link.
+      if (isClosed()) return
+      const ask = 'channel' in frame ? asked.get(frame.channel) : undefined
       switch (frame.type) {
         case 'welcome':
-          onWelcome(frame)
+          if (!answer) onWelcome(frame)
           break
         case 'heartbeat':
           if (transport.proof === 'heartbeat') prove()
@@ -189,10 +195,7 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
   const open = read && transport.read ? transport.read : transport.open
   const link = open(request, {
     data: onData,
-    alive() {
-      aliveMs = clock.now()
-      on.alive()
-    },
+    alive: onAlive,
     end(end) {
       closed = true
       const [error] = (end.batch === undefined ? null : readServerBatch(end.batch)) ?? []

@@ -191,7 +191,17 @@ describe('a run', () => {
 
   it('knows own messages by the tag of the publisher', () => {
     const { registry, ask, messages } = live()
-    registry.run(ask, { ...runOf(5, 5), messages: [{ ...messageAt(6), publisher: 'me' }, { ...messageAt(7), publisher: 'x' }] }, 0)
+    registry.run(
+      ask,
+      {
+        ...runOf(5, 5),
+        messages: [
+          { ...messageAt(6), publisher: 'me' },
+          { ...messageAt(7), publisher: 'x' },
+        ],
+      },
+      0,
+    )
     expect(messages.map((message) => message.own)).toEqual([true, false])
   })
 })
@@ -236,26 +246,30 @@ describe('whatever the links bring, and in whatever order', () => {
   it('each message comes once, in order, without a hole', () => {
     const span = fc.tuple(fc.nat(30), fc.nat(12))
     fc.assert(
-      fc.property(fc.array(fc.oneof(span, fc.constant('read' as const)), { maxLength: 40 }), fc.nat(10), (steps, from) => {
-        const head = 45
-        const { registry, got, sub } = setUp({ after: positionAt(from) })
-        const link = registry.ask('a')
-        registry.run(link, runOf(from, from, { ref: link.ref }), 0)
-        const read = (): void => {
-          for (const ask of registry.catchUps()) {
-            const at = 'object' === typeof ask.from && 'after' in ask.from ? parsePosition(ask.from.after) : null
-            registry.run(ask, runOf(at?.offset ?? 0, Math.min(head, (at?.offset ?? 0) + 5), { ref: ask.ref }), 0)
-            registry.rejoin(ask)
+      fc.property(
+        fc.array(fc.oneof(span, fc.constant('read' as const)), { maxLength: 40 }),
+        fc.nat(10),
+        (steps, from) => {
+          const head = 45
+          const { registry, got, sub } = setUp({ after: positionAt(from) })
+          const link = registry.ask('a')
+          registry.run(link, runOf(from, from, { ref: link.ref }), 0)
+          const read = (): void => {
+            for (const ask of registry.catchUps()) {
+              const at = 'object' === typeof ask.from && 'after' in ask.from ? parsePosition(ask.from.after) : null
+              registry.run(ask, runOf(at?.offset ?? 0, Math.min(head, (at?.offset ?? 0) + 5), { ref: ask.ref }), 0)
+              registry.rejoin(ask)
+            }
           }
-        }
-        for (const step of steps) {
-          if (step === 'read') read()
-          else registry.run(link, runOf(step[0], Math.min(head, step[0] + step[1])), 0)
-        }
-        for (let i = 0; i < 20 && sub.behind; i++) read()
-        registry.run(link, runOf(0, head), 0)
-        expect(got).toEqual(Array.from({ length: head - from }, (_, index) => from + 1 + index))
-      }),
+          for (const step of steps) {
+            if (step === 'read') read()
+            else registry.run(link, runOf(step[0], Math.min(head, step[0] + step[1])), 0)
+          }
+          for (let i = 0; i < 20 && sub.behind; i++) read()
+          registry.run(link, runOf(0, head), 0)
+          expect(got).toEqual(Array.from({ length: head - from }, (_, index) => from + 1 + index))
+        },
+      ),
       { numRuns: 500 },
     )
   })

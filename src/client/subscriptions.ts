@@ -101,11 +101,11 @@ export const createRegistry = (env: RegistryEnv): Registry => {
 
   const subsOf = (channel: string): readonly Sub[] => entries.get(channel) ?? []
 
-  const newAsk = (sub: Sub, subs: readonly Sub[]): Ask => ({
-    channel: sub.channel,
+  const newAsk = (channel: string, lead: Sub | undefined, subs: readonly Sub[]): Ask => ({
+    channel,
     ref: nextRef++,
-    from: sub.start ?? { after: formatPosition(sub.position as Place) },
-    limit: sub.limit,
+    from: lead?.position ? { after: formatPosition(lead.position) } : (lead?.start ?? 'latest'),
+    limit: lead?.limit,
     subs,
     open: false,
     at: null,
@@ -151,8 +151,7 @@ export const createRegistry = (env: RegistryEnv): Registry => {
   }
 
   /** `hole` when the run does not connect to the position. */
-  const take = (sub: Sub, { after, messages }: Span): 'taken' | 'old' | 'hole' => {
-    const at = sub.position as Place
+  const take = (sub: Sub, at: Place, { after, messages }: Span): 'taken' | 'old' | 'hole' => {
     let from = 0
     if (!samePlace(after, at)) {
       if (isAhead(after, at) || after.offset === at.offset) return 'hole'
@@ -194,7 +193,8 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       else entries.delete(sub.channel)
       sub.ended(error)
     },
-    lead: (channel) => subsOf(channel).find((sub) => sub.name === 'live' && !sub.behind && !sub.paused)?.position ?? null,
+    lead: (channel) =>
+      subsOf(channel).find((sub) => sub.name === 'live' && !sub.behind && !sub.paused)?.position ?? null,
     join(sub, place, hubMs) {
       fix(sub, place, hubMs)
     },
@@ -209,13 +209,13 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       const word = JSON.stringify(lead?.start)
       // Those with another start word than the first read for themselves.
       for (const sub of subs) if (sub.start && JSON.stringify(sub.start) !== word) fallBehind(sub)
-      return newAsk(lead as Sub, lead?.start ? subs.filter((sub) => sub.start && !sub.behind) : [])
+      return newAsk(channel, lead, lead?.start ? subs.filter((sub) => sub.start && !sub.behind) : [])
     },
     catchUps() {
       const asks: Ask[] = []
-      for (const subs of entries.values()) {
+      for (const [channel, subs] of entries) {
         const sub = subs.find((each) => each.behind && !each.paused)
-        if (sub) asks.push(newAsk(sub, [sub]))
+        if (sub) asks.push(newAsk(channel, sub, [sub]))
       }
       return asks
     },
@@ -235,7 +235,7 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       for (const sub of subsOf(ask.channel)) {
         if (!sub.position || sub.paused) continue
         const before = sub.position
-        if (take(sub, span) === 'hole') hold(sub, span)
+        if (take(sub, before, span) === 'hole') hold(sub, span)
         moved ||= sub.position !== before
       }
       return moved
@@ -262,7 +262,7 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       let any = false
       for (const sub of subsOf(ask.channel)) {
         if (!sub.behind || !sub.position || !ask.at) continue
-        sub.held = sub.held.filter((span) => take(sub, span) === 'hole')
+        sub.held = sub.held.filter((span) => sub.position && take(sub, sub.position, span) === 'hole')
         if (sub.held.length || isAhead(ask.at, sub.position)) continue
         sub.behind = false
         any = true

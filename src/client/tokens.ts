@@ -7,11 +7,14 @@ const FRESH_MS = 5_000
 type Token = string | null
 
 /** The application's token, asked for on every attempt. `refused`: the hub did not take the last one. */
-export const createTokens = (source: CommonOptions['token'], clock: Clock): ((refused: boolean) => Token | Promise<Token>) => {
+export const createTokens = (
+  source: CommonOptions['token'],
+  clock: Clock,
+): ((refused: boolean) => Token | Promise<Token>) => {
   if (typeof source !== 'function') return () => source ?? null
   let kept: { readonly refused: boolean; readonly atMs: number; readonly token: Token | Promise<Token> } | null = null
   return (refused) => {
-    if (!kept || kept.refused !== refused || clock.now() - kept.atMs > FRESH_MS) {
+    if (kept?.refused !== refused || clock.now() - kept.atMs > FRESH_MS) {
       const token = source({ reason: refused ? 'refused' : 'connect' })
       kept = { refused, atMs: clock.now(), token }
       // A source that failed is asked again by the next attempt.

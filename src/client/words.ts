@@ -27,8 +27,14 @@ const seconds = (ms = 0): string => (ms < 950 ? `${Math.round(ms)} ms` : `${(ms 
 
 const nameOf = (transport: TransportName | undefined): string => (transport ? NAMES[transport] : 'The first read')
 
-const endOf = ({ code, status, detail }: Fact | TransportReport & { detail?: string }): string =>
-  `${code ? ENDS[code] : 'it ended'}${status ? ` (${status})` : ''}${detail && code !== 'done' ? `: ${detail}` : ''}`
+const endOf = (code: EndCode | undefined, status?: number, detail?: string): string =>
+  `${code ? ENDS[code] : 'it ended'}${status ? ` (${status})` : ''}${detail ? `: ${detail}` : ''}`
+
+/** A failed handshake says nothing; any other end is worth more to a person. */
+const worthMost = (timeline: readonly Fact[]): Fact | undefined => {
+  const ends = timeline.filter((fact) => fact.kind === 'end').slice(-8)
+  return ends.reverse().find((fact) => fact.code !== 'failed') ?? ends[0]
+}
 
 const factText = (fact: Fact): string => {
   const name = nameOf(fact.transport)
@@ -40,7 +46,7 @@ const factText = (fact: Fact): string => {
     case 'proven':
       return `${name} works and carries traffic.`
     case 'end':
-      return `${name}: ${endOf(fact)}.`
+      return `${name}: ${endOf(fact.code, fact.status, fact.detail)}.`
     case 'demote':
       return `${name} is on probation and is tried again in ${seconds(fact.ms)}.`
     case 'wait':
@@ -50,7 +56,7 @@ const factText = (fact: Fact): string => {
     case 'goodbye':
       return `The hub says goodbye; come back in ${seconds(fact.ms)}.`
     case 'stop':
-      return `The hub refused the token twice: ${endOf(fact)}.`
+      return `The hub refused twice: ${endOf(fact.code, fact.status, fact.detail)}.`
     case 'silent':
       return `${name} was silent for too long and counts as dead.`
   }
@@ -58,7 +64,7 @@ const factText = (fact: Fact): string => {
 
 const reportText = (report: TransportReport): string => {
   const name = NAMES[report.name]
-  const last = report.code && report.code !== 'done' ? `; last time ${endOf(report)}` : ''
+  const last = report.code && report.code !== 'done' ? `; last time ${endOf(report.code)}` : ''
   switch (report.status) {
     case 'carrying':
       return `${name} carries traffic.`
@@ -79,12 +85,12 @@ const reportText = (report: TransportReport): string => {
 export const words: Words = {
   fact: factText,
   report: reportText,
-  summary({ state, transports }) {
+  summary({ state, transports, timeline }) {
     if (state.name === 'waiting') {
-      const last = transports.find((report) => report.code)
-      return `Offline: ${last ? endOf(last) : 'nothing works'}. The next try comes by itself.`
+      return `Offline. ${worthMost(timeline)?.text ?? 'Nothing works.'} The next try comes by itself.`
     }
-    if (state.name !== 'online') return { idle: 'Not connected.', connecting: 'Connecting.', closed: 'Closed.' }[state.name]
+    if (state.name !== 'online')
+      return { idle: 'Not connected.', connecting: 'Connecting.', closed: 'Closed.' }[state.name]
     const index = transports.findIndex((report) => report.status === 'carrying')
     const why = transports.slice(0, index).map((report) => report.text)
     return [`${NAMES[state.transport]} carries traffic.`, ...why].join(' ')

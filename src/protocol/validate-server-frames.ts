@@ -20,12 +20,20 @@ const isMessage = (value: unknown): boolean =>
 const CHECKS = new Map<unknown, (frame: Fields) => boolean>([
   [
     'welcome',
-    (f) => isText(f['nonce']) && isCount(f['timeMs']) && isCount(f['heartbeatMs']) && isText(f['user']) && isText(f['publisher']),
+    (f) =>
+      isText(f['nonce']) &&
+      isCount(f['timeMs']) &&
+      isCount(f['heartbeatMs']) &&
+      isText(f['user']) &&
+      isText(f['publisher']),
   ],
   [
     'run',
     (f) =>
-      isText(f['channel']) && maybe(isText, f['after']) && Array.isArray(f['messages']) && f['messages'].every(isMessage),
+      isText(f['channel']) &&
+      maybe(isText, f['after']) &&
+      Array.isArray(f['messages']) &&
+      f['messages'].every(isMessage),
   ],
   ['gap', (f) => isText(f['channel']) && isText(f['from']) && isText(f['to']) && isText(f['reason'])],
   ['ack', (f) => isCount(f['sequence']) && isText(f['position']) && isText(f['id'])],

@@ -22,22 +22,27 @@ export type EndCode =
   | 'holds-cut'
   /** One event or answer is over the size limit. */
   | 'too-large'
+  /** A single read (`read`) was answered; its batch came through `data`. */
+  | 'done'
 
 export interface LinkEnd {
   readonly code: EndCode
   /** HTTP status, or the close code of a WebSocket. */
-  readonly status?: number
+  readonly status?: number | undefined
   /** From `Retry-After`: milliseconds; a date is turned into them. Absent when missing or nonsense; at most 5 minutes. */
-  readonly retryAfterMs?: number
+  readonly retryAfterMs?: number | undefined
   /** A body or close reason, cut to 200 characters. For `explain()`; never parsed, never shown as HTML. */
-  readonly detail?: string
+  readonly detail?: string | undefined
   /** The batch of an error answer, when the answer is the hub's by its content type. */
-  readonly batch?: string
+  readonly batch?: string | undefined
 }
 
 export interface LinkHandlers {
-  /** T2: one batch, in server order, never after `end`, never inside `open()`. */
-  data(batch: string): void
+  /**
+   * T2: one batch, in server order, never after `end`, never inside `open()`. `answer` is true when it answers a `send` over
+   * a request of its own: that says nothing about the life of a stream beside it.
+   */
+  data(batch: string, answer?: true): void
   /** Bytes came that do not make a batch yet; a sign of life. */
   alive(): void
   /** T3: at most once, never inside `open()`; nothing at all is called after `close()`. */

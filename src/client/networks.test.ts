@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest'
+import { CONTENT_TYPE } from '../protocol/frames.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { createVirtualClient } from '../testing/virtual-client.ts'
+import { createVirtualNetwork } from '../testing/virtual-network.ts'
+import type { VirtualNetwork } from '../testing/virtual-network.ts'
+import type { TransportName } from '../transports/transport.ts'
+import type { CommonOptions } from './types.ts'
+
+type Options = Partial<CommonOptions> & { readonly transports?: readonly TransportName[] }
+
+/** A client on a network, one subscription, and what its listener got. */
+const setUp = (weather: VirtualNetwork['weather'] = () => 'clear', options: Options = {}, seed = 1) => {
+  const clock = new FakeClock({ seed })
+  const network = createVirtualNetwork(clock)
+  network.weather = weather
+  const client = createVirtualClient(clock, network, options)
+  const got: unknown[] = []
+  const gotAt: number[] = []
+  const gaps: string[] = []
+  let sent = 0
+  const subscribe = () => {
+    const sub = client.subscribe('a', ({ data }) => {
+      got.push(data)
+      gotAt.push(clock.now())
+    })
+    sub.on('gap', ({ reason }) => gaps.push(reason))
+    return sub
+  }
+  /** Publishes the next number through the hub. */
+  const say = () => network.hub.publish('a', ++sent)
+  /** Advances in steps of 10 ms until it is true; how long that took. */
+  const until = async (done: () => boolean, mostMs = 60_000): Promise<number> => {
+    const from = clock.now()
+    await clock.settle()
+    while (!done() && clock.now() - from < mostMs) await clock.advance(10)
+    return done() ? clock.now() - from : Infinity
+  }
+  const allInOrder = () => {
+    expect(got).toEqual(Array.from({ length: sent }, (_, index) => index + 1))
+  }
+  return { clock, network, client, got, gotAt, gaps, subscribe, say, until, allInOrder, sent: () => sent }
+}
+
+/** From subscribe() to the listener getting a message that was published as soon as the subscription was ready. */
+const timeToMessage = async (weather: VirtualNetwork['weather']): Promise<number> => {
+  const all = setUp(weather)
+  const sub = all.subscribe()
+  void sub.ready.then(all.say)
+  const ms = await all.until(() => all.got.length > 0)
+  await all.clock.advance(30_000)
+  all.allInOrder()
+  all.client.close()
+  return ms
+}
+
+describe('from subscribe() to a message published after it', () => {
+  it.each([
+    ['everything works', 'clear', 100],
+    ['Upgrade is refused', 'refuse', 300],
+    ['the WebSocket is cut at once', 'cut', 300],
+    ['Upgrade is never answered', 'hang', 700],
+    ['the WebSocket opens and stays mute', 'mute', 700],
+  ] as const)('%s: %s within %i ms', async (_, weather, bound) => {
+    expect(await timeToMessage(({ path }) => (path === '' ? weather : 'clear'))).toBeLessThanOrEqual(bound)
+  })
+
+  it.each(['refuse', 'hang', 'mute'] as const)(
+    'WebSocket: %s, and responses held until they end: within 1 s',
+    async (weather) => {
+      expect(await timeToMessage(({ path }) => (path === '' ? weather : 'hold'))).toBeLessThanOrEqual(1_000)
+    },
+  )
+
+  it('WebSocket refused and each chunk of a stream held until the next: within 1 s', async () => {
+    const ms = await timeToMessage(({ path }) => (path === '' ? 'refuse' : path === '/stream' ? 'one-behind' : 'clear'))
+    expect(ms).toBeLessThanOrEqual(1_000)
+  })
+})
+
+describe('a link in mid-life', () => {
+  it('WebSocket cut and refused from then on: messages within 300 ms, nothing lost', async () => {
+    const all = setUp()
+    all.subscribe()
+    await all.clock.advance(20_000)
+    expect(all.client.state).toMatchObject({ name: 'online', transport: 'websocket' })
+    all.network.weather = ({ path }) => (path === '' ? 'refuse' : 'clear')
+    expect(all.network.cut()).toBe(1)
+    void all.say()
+    expect(await all.until(() => all.got.length === 1)).toBeLessThanOrEqual(300)
+    await all.until(() => all.client.state.name === 'online')
+    expect(all.client.state.transport).toBe('sse')
+    all.allInOrder()
+  })
+
+  it('healed: back on WebSocket within 15 s, nothing lost or repeated on the way', async () => {
+    const all = setUp()
+    all.subscribe()
+    await all.clock.advance(20_000)
+    all.network.weather = ({ path }) => (path === '' ? 'refuse' : 'clear')
+    all.network.cut()
+    await all.until(() => all.client.state.transport === 'sse')
+    await all.clock.advance(2_000)
+    all.network.weather = () => 'clear'
+    const healed = all.clock.now()
+    while (all.client.state.transport !== 'websocket' && all.clock.now() - healed < 15_000) {
+      void all.say()
+      await all.clock.advance(20)
+    }
+    expect(all.client.state.transport).toBe('websocket')
+    await all.clock.advance(1_000)
+    all.allInOrder()
+  })
+
+  it('R9 a half-open WebSocket is noticed within beat and grace, and nothing is lost', async () => {
+    const all = setUp()
+    all.subscribe()
+    await all.clock.advance(20_000)
+    all.network.weather = ({ path }) => (path === '' ? 'mute' : 'clear')
+    expect(all.network.mute()).toBe(1)
+    const from = all.clock.now()
+    void all.say()
+    await all.until(() => all.got.length === 1)
+    // H + G + 2 s, from the last beat before.
+    expect(all.clock.now() - from).toBeLessThanOrEqual(17_000)
+    all.allInOrder()
+  })
+})
+
+describe('a hub that gives no way in', () => {
+  it('dies 100 ms after each accept: at most 8 connections in 30 s, median of 1,000 seeds', async () => {
+    const counts: number[] = []
+    for (let seed = 1; seed <= 1_000; seed++) {
+      const all = setUp(() => ({ diesAfterMs: 100, answers: false }), {}, seed)
+      all.subscribe()
+      await all.clock.advance(30_000)
+      counts.push(all.network.connections.length)
+      all.client.close()
+    }
+    counts.sort((a, b) => a - b)
+    expect(counts[500]).toBeLessThanOrEqual(8)
+    expect(counts.at(-1)).toBeLessThanOrEqual(10)
+  }, 60_000)
+
+  it('answers, and dies 100 ms after each accept: what can be had comes over polls, nothing lost', async () => {
+    const all = setUp(() => ({ diesAfterMs: 100, answers: true }))
+    all.subscribe()
+    await all.clock.advance(1_000)
+    for (let i = 0; i < 60; i++) {
+      void all.say()
+      await all.clock.advance(500)
+    }
+    await all.clock.advance(30_000)
+    all.allInOrder()
+  })
+
+  it('503 with Retry-After: 2: no request starts before it has passed', async () => {
+    const respond = () =>
+      new Response('[{"type":"error","code":"unavailable","message":"busy"}]', {
+        status: 503,
+        headers: { 'content-type': CONTENT_TYPE, 'retry-after': '2' },
+      })
+    const all = setUp(({ path }) => (path === '' ? 'refuse' : { respond }))
+    all.subscribe()
+    await all.clock.advance(20_000)
+    const times = all.network.connections.map(({ atMs }) => atMs)
+    expect(times.filter((atMs) => atMs > 0 && atMs < 2_000)).toEqual([])
+    all.network.weather = () => 'clear'
+    expect(await all.until(() => all.client.state.name === 'online')).toBeLessThan(35_000)
+  })
+
+  it('a captive portal: by the back-off, and at once on a signal', async () => {
+    const respond = () => new Response('<html><title>Log in</title>', { headers: { 'content-type': 'text/html' } })
+    const all = setUp(({ path }) => (path === '' ? 'refuse' : { respond }))
+    all.subscribe()
+    await all.until(() => all.client.state.name === 'waiting')
+    expect(all.client.explain().summary).toContain('Log in')
+    await all.clock.advance(60_000)
+    expect(all.network.connections.length).toBeLessThan(15)
+    all.network.weather = () => 'clear'
+    all.client.signal('network')
+    expect(await all.until(() => all.client.state.name === 'online')).toBeLessThan(1_100)
+  })
+
+  it('everything down: waiting, then online by itself', async () => {
+    const all = setUp(() => 'refuse')
+    all.subscribe()
+    expect(await all.until(() => all.client.state.name === 'waiting')).toBeLessThan(20_000)
+    await all.clock.advance(60_000)
+    all.network.weather = () => 'clear'
+    void all.say()
+    expect(await all.until(() => all.client.state.name === 'online')).toBeLessThan(35_000)
+  })
+})
+
+describe('a restart of the hub', () => {
+  it('R12 gives each subscription one gap, then every message of the new epoch from offset 1', async () => {
+    const all = setUp()
+    all.subscribe()
+    await all.clock.advance(1_000)
+    void all.say()
+    await all.clock.advance(20_000)
+    all.network.restart()
+    await all.clock.settle()
+    for (let i = 0; i < 3; i++) void all.network.hub.publish('a', `new ${i}`)
+    await all.clock.advance(10_000)
+    expect(all.gaps).toEqual(['epoch'])
+    expect(all.got).toEqual([1, 'new 0', 'new 1', 'new 2'])
+  })
+})

@@ -1,0 +1,255 @@
+import type { WebSocketLike } from '../transports/websocket.ts'
+import { SUBPROTOCOL } from '../protocol/frames.ts'
+import type { SocketSink } from '../server/socket-session.ts'
+import { createHubIn } from '../server/hub.ts'
+import type { HubInternals } from '../server/hub.ts'
+import type { Hub, HubOptions } from '../server/hub-types.ts'
+import { MemoryStore } from '../server/memory-store.ts'
+import type { MemoryStoreOptions } from '../server/memory-store.ts'
+import type { FakeClock } from './fake-clock.ts'
+
+/** What the network does to one connection. */
+export type Weather =
+  /** Passes. */
+  | 'clear'
+  /** Ends at once, before anything was said. */
+  | 'refuse'
+  /** Is never answered. */
+  | 'hang'
+  /** WebSocket: opens, then nothing passes, both ways. */
+  | 'mute'
+  /** Opens and is cut at once. */
+  | 'cut'
+  /** A response comes when it has ended. */
+  | 'hold'
+  /** Each chunk of a response comes with the next one. */
+  | 'one-behind'
+  /** Everything passes, or nothing does, and it is cut this many ms after it was accepted. */
+  | { readonly diesAfterMs: number; readonly answers: boolean }
+  /** This answer instead of the hub's. */
+  | { readonly respond: () => Response }
+
+/** A connection as the weather is asked about it. `held`: the poll asks to be held. */
+export interface Connection {
+  readonly path: '' | '/poll' | '/stream' | '/publish'
+  readonly held: boolean
+}
+
+export interface VirtualNetwork {
+  readonly hub: Hub & HubInternals
+  /** For `webSocket({ WebSocket })` and `sse({ fetch })`, `longPoll`, `poll`. */
+  readonly WebSocket: new (url: string, protocol: string) => WebSocketLike
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>
+  /** Decides about each new connection. */
+  weather: (connection: Connection) => Weather
+  /** Every connection so far, and when it began. */
+  readonly connections: readonly (Connection & { readonly atMs: number; readonly weather: Weather })[]
+  /** Cuts what is open now; returns how many it were. */
+  cut(which?: (connection: Connection) => boolean): number
+  /** Lets nothing pass any more on the WebSockets that are open now, without closing them; returns how many they were. */
+  mute(): number
+  /** Another life of the hub: what was in memory is gone, everything is cut. */
+  restart(): void
+}
+
+interface Open extends Connection {
+  kill(): void
+}
+
+/** A hub without sockets and the platform's network interfaces in front of it, on one virtual clock and without latency. */
+export const createVirtualNetwork = (
+  clock: FakeClock,
+  options: Partial<HubOptions> = {},
+  storeOptions: MemoryStoreOptions = { messages: 20_000, ageMs: 3_600_000 },
+): VirtualNetwork => {
+  let tokens = 0
+  const environment = {
+    clock,
+    turn: clock.turn,
+    token: (bytes: number) => `${'t'.repeat(Math.max(1, bytes - 4))}${(tokens++).toString(36)}`,
+  }
+  const start = (): Hub & HubInternals =>
+    createHubIn(
+      {
+        authorize: () => true,
+        allowMissingOrigin: true,
+        store: new MemoryStore(storeOptions, environment),
+        ...options,
+      },
+      environment,
+    )
+  let hub = start()
+  const open = new Set<Open>()
+  const sockets = new Set<{ mute(): void }>()
+  const connections: (Connection & { atMs: number; weather: Weather })[] = []
+
+  const accept = (connection: Connection): Weather => {
+    const weather = network.weather(connection)
+    connections.push({ ...connection, atMs: clock.now(), weather })
+    return weather
+  }
+  const track = (connection: Open, weather: Weather): (() => void) => {
+    open.add(connection)
+    const cancel =
+      typeof weather === 'object' && 'diesAfterMs' in weather
+        ? clock.after(weather.diesAfterMs, connection.kill)
+        : () => undefined
+    return () => {
+      cancel()
+      open.delete(connection)
+    }
+  }
+
+  const fetchThrough = async (url: string, init: RequestInit): Promise<Response> => {
+    const path = (/\/(?:poll|stream|publish)$/.exec(url)?.[0] ?? '') as Connection['path']
+    const held = path === '/poll' && typeof init.body === 'string' && /"waitMs":[1-9]/.test(init.body)
+    const weather = accept({ path, held })
+    if (typeof weather === 'object' && 'respond' in weather) return weather.respond()
+    if (weather === 'refuse') throw new TypeError('fetch failed')
+    const gone = new AbortController()
+    const signal = init.signal ? AbortSignal.any([init.signal, gone.signal]) : gone.signal
+    let release = (): void => undefined
+    const killed = new Promise<never>((_, reject) => {
+      const kill = (): void => {
+        gone.abort()
+        reject(new TypeError('fetch failed'))
+      }
+      release = track({ path, held, kill }, weather)
+      if (weather === 'cut') kill()
+      signal.addEventListener('abort', () => {
+        release()
+        reject(new DOMException('aborted', 'AbortError'))
+      })
+    })
+    killed.catch(() => undefined)
+    if (weather === 'hang' || (typeof weather === 'object' && !weather.answers)) return killed
+    const response = await Promise.race([hub.fetch(new Request(url, { ...init, signal })), killed])
+    if (weather === 'hold') {
+      const text = await Promise.race([response.text(), killed])
+      release()
+      return new Response(text, { status: response.status, headers: response.headers })
+    }
+    const reader = response.body?.getReader()
+    if (!reader) return response
+    let kept: Uint8Array | undefined
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        for (;;) {
+          const { done, value } = await Promise.race([reader.read(), killed])
+          const chunk = weather === 'one-behind' ? kept : value
+          kept = value
+          if (chunk) controller.enqueue(chunk)
+          if (done) {
+            release()
+            controller.close()
+          }
+          if (chunk ?? done) return
+        }
+      },
+    })
+    return new Response(body, { status: response.status, headers: response.headers })
+  }
+
+  class VirtualWebSocket implements WebSocketLike {
+    readonly protocol = SUBPROTOCOL
+    readyState = 0
+    onopen: ((event: never) => void) | null = null
+    onerror: ((event: never) => void) | null = null
+    onmessage: ((event: never) => void) | null = null
+    onclose: ((event: never) => void) | null = null
+    #session: ReturnType<HubInternals['connect']> | undefined
+    readonly #release: () => void
+    #mute: boolean
+
+    constructor() {
+      const weather = accept({ path: '', held: false })
+      this.#mute = weather === 'mute'
+      sockets.add(this)
+      this.#release = track({ path: '', held: false, kill: () => this.#end(1006, '') }, weather)
+      if (weather !== 'hang' && !(typeof weather === 'object' && 'answers' in weather && !weather.answers))
+        this.#later(() => this.#begin(weather))
+    }
+
+    send(data: string): void {
+      if (!this.#mute) this.#later(() => this.#session?.receive(data))
+    }
+
+    close(): void {
+      this.#later(() => this.#end(1000, ''))
+    }
+
+    mute(): void {
+      this.#mute = true
+    }
+
+    #begin(weather: Weather): void {
+      if (this.readyState !== 0) return
+      if (weather === 'refuse' || (typeof weather === 'object' && 'respond' in weather)) {
+        this.#end(1006, '')
+        return
+      }
+      this.readyState = 1
+      const sink: SocketSink = {
+        write: (batch) => this.#receive(batch),
+        writeRun: (run) => this.#receive(`[${run.frame()}]`),
+        buffered: () => 0,
+        unsent: () => 0,
+        pause: () => undefined,
+        resume: () => undefined,
+        destroy: () => this.#end(1006, ''),
+        close: (code, reason) => this.#end(code, reason),
+      }
+      this.#session = hub.connect(sink)
+      this.#call(this.onopen, {})
+      if (weather === 'cut') this.#end(1006, '')
+    }
+
+    #receive(data: string): void {
+      if (!this.#mute) this.#later(() => this.readyState === 1 && this.#call(this.onmessage, { data }))
+    }
+
+    #end(code: number, reason: string): void {
+      if (this.readyState === 3) return
+      this.#later(() => {
+        if (this.readyState === 3) return
+        this.readyState = 3
+        this.#release()
+        sockets.delete(this)
+        this.#session?.gone()
+        this.#call(this.onclose, { code, reason })
+      })
+    }
+
+    #later(task: () => void): void {
+      void Promise.resolve().then(task)
+    }
+
+    #call(handler: ((event: never) => void) | null, event: object): void {
+      handler?.(event as never)
+    }
+  }
+
+  const network: VirtualNetwork = {
+    get hub() {
+      return hub
+    },
+    WebSocket: VirtualWebSocket,
+    fetch: fetchThrough,
+    weather: () => 'clear',
+    connections,
+    cut(which = () => true) {
+      const chosen = [...open].filter(which)
+      for (const connection of chosen) connection.kill()
+      return chosen.length
+    },
+    mute() {
+      for (const socket of sockets) socket.mute()
+      return sockets.size
+    },
+    restart() {
+      hub = start()
+      network.cut()
+    },
+  }
+  return network
+}

@@ -1,0 +1,96 @@
+import { HttpResponse, delay, http } from 'msw'
+import { setupServer } from 'msw/node'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { CONTENT_TYPE } from '../protocol/frames.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { record, until } from '../testing/transport-recorder.ts'
+import type { LinkEnd } from './transport.ts'
+import { sse } from './sse.ts'
+
+const url = 'http://hub.example/realtime'
+const server = setupServer()
+const hub = { 'content-type': CONTENT_TYPE }
+const refusal = '[{"type":"error","code":"internal","message":"no"}]'
+const portal = '<title>Please log in</title>'
+
+beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
+afterEach(() => server.resetHandlers())
+afterAll(() => server.close())
+
+let clock: FakeClock
+beforeEach(() => {
+  clock = new FakeClock()
+})
+
+type Answer = (request: Request) => Response | Promise<Response>
+const answerWith = (answer: Answer): void => server.use(http.all(`${url}/*`, ({ request }) => answer(request)))
+
+describe('httpLink send()', () => {
+  const sending = async (answer: Answer) => {
+    answerWith((request) =>
+      request.url.endsWith('/publish') ? answer(request) : delay('infinite').then(() => HttpResponse.error()),
+    )
+    const recording = record(url, clock)
+    const link = sse().open(recording.request, recording.on)
+    const result = link.send('[{"type":"hello","nonce":"n1n"}]').then(
+      () => 'sent',
+      (end: unknown) => end as LinkEnd,
+    )
+    let done: LinkEnd | string | undefined
+    void result.then((value) => (done = value))
+    await until(clock, () => done !== undefined)
+    return { recording, link, done }
+  }
+
+  it('hands its answer over, marked as one, before it resolves', async () => {
+    const marks: unknown[] = []
+    answerWith((request) =>
+      request.url.endsWith('/publish')
+        ? new HttpResponse('[{"type":"welcome","nonce":"n1n"}]', { headers: hub })
+        : delay('infinite').then(() => HttpResponse.error()),
+    )
+    const recording = record(url, clock, { data: (_batch, answer) => marks.push(answer) })
+    const link = sse().open(recording.request, recording.on)
+    let order = ''
+    const sent = link.send('[{"type":"hello","nonce":"n1n"}]').then(() => (order = recording.calls.join()))
+    await sent
+    expect(order).toBe('data')
+    expect(marks).toEqual([true])
+    link.close()
+  })
+
+  it.each([
+    [
+      'refused',
+      () => new HttpResponse(refusal, { status: 503, headers: { ...hub, 'retry-after': '2' } }),
+      { status: 503, batch: refusal, retryAfterMs: 2000 },
+    ],
+    ['foreign', () => HttpResponse.html(portal, { status: 502 }), { status: 502, detail: 'Please log in' }],
+    ['failed', () => HttpResponse.error(), {}],
+    ['timeout', () => delay('infinite').then(() => HttpResponse.error()), {}],
+  ] as [string, Answer, object][])('R16 rejects as %s, and the link lives on', async (code, answer, facts) => {
+    const { recording, link, done } = await sending(answer)
+    expect(done).toMatchObject({ code, ...facts })
+    expect(recording.calls).toEqual([])
+    link.close()
+  })
+
+  it('§8.8 what waits behind a failed one fails with it, what comes later is tried', async () => {
+    const bodies: string[] = []
+    answerWith(async (request) => {
+      if (!request.url.endsWith('/publish')) return delay('infinite').then(() => HttpResponse.error())
+      const text = await request.text()
+      bodies.push(text)
+      return text === '[1]'
+        ? new HttpResponse(refusal, { status: 503, headers: hub })
+        : new HttpResponse('[]', { headers: hub })
+    })
+    const recording = record(url, clock)
+    const link = sse().open(recording.request, recording.on)
+    const results = await Promise.allSettled([link.send('[1]'), link.send('[2]'), link.send('[3]')])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    await link.send('[4]')
+    expect(bodies).toEqual(['[1]', '[4]'])
+    link.close()
+  })
+})

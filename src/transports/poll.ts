@@ -1,0 +1,119 @@
+import { httpLink } from './http-link.ts'
+import type { HttpOptions } from './http.ts'
+import type { EndCode, Link, LinkHandlers, OpenRequest, Transport } from './transport.ts'
+
+/** Requests that need no interval begin this far apart: what comes faster arrives together, and nothing makes a busy loop. */
+const SPACING_MS = 20
+
+/** The hub writes `data` in messages alone, and inside a JSON string the quotes would have backslashes. */
+const hasMessages = (batch: string): boolean => batch.includes('"data":')
+
+const shared = (options: HttpOptions) => ({
+  duplex: false,
+  beats: false,
+  supported: () => !!options.fetch || typeof fetch === 'function',
+  read: (request: OpenRequest, on: LinkHandlers): Link =>
+    httpLink(options, request, on, ({ poll, end }) =>
+      poll(0, (batch) => {
+        on.data(batch)
+        end({ code: 'done' })
+      }),
+    ),
+})
+
+/**
+ * Interval polling. The pause is `pollIntervalMs` ± 20 %, so that many clients do not ask in step; after an answer with messages
+ * a quarter of it, then twice as long after each empty one until it is whole again; none while there is more to read.
+ */
+export const poll = (options: HttpOptions = {}): Transport => ({
+  ...shared(options),
+  name: 'poll',
+  proof: 'welcome',
+  open: (request, on) =>
+    httpLink(options, request, on, ({ poll, pause }) => {
+      const { clock, timing } = request
+      let part = 1
+      const next = (): void =>
+        poll(0, (batch) => {
+          on.data(batch)
+          part = hasMessages(batch) ? 0.25 : Math.min(part * 2, 1)
+          pause(request.more() ? SPACING_MS : timing.pollIntervalMs * part * (0.8 + 0.4 * clock.random()), next)
+        })
+      next()
+    }),
+})
+
+/** How a held request ends when something on the way cuts it. A 'refused' is the hub's own word. */
+const cuts: readonly EndCode[] = ['cut', 'failed', 'foreign', 'timeout']
+
+/**
+ * Held polls. The first request is not held: its answer states the positions. The second is held for a 25th of `holdMs` (1 s), which
+ * proves that holding works, those that follow for `holdMs`.
+ *
+ * - A held request that is cut is followed by one that is not held. If that fails too, it was no matter of holding: the link
+ *   ends with its reason. If it works and it is the second time running at about the same age, something on the way has a limit
+ *   there: the hold becomes half of that age, and the link ends as 'holds-cut' when that is below the 25th.
+ * - A cut, or an answer that comes before half of its hold without messages and without more to read, was not worth its request. Two
+ *   running are free (a first position, a gap, an error have reason to come early); then a pause grows from a 50th of `pollIntervalMs`
+ *   to the whole, so that a box which answers or cuts at once makes no busy loop. Under load no answer is without messages.
+ */
+export const longPoll = (options: HttpOptions = {}): Transport => ({
+  ...shared(options),
+  name: 'long-poll',
+  proof: 'answer',
+  open: (request, on) =>
+    httpLink(options, request, on, ({ poll, pause, slot, end }) => {
+      const { clock, timing } = request
+      const shortest = Math.ceil(timing.holdMs / 25)
+      let longest = timing.holdMs
+      let hold = shortest
+      let worthless = 0
+      /** Age of the last held request when it was cut; Infinity when it was answered. */
+      let cutAge = Infinity
+      let slotted = false
+
+      const next = (waitMs: number, worked?: () => void): void => {
+        if (waitMs && !slotted) {
+          slotted = true
+          slot(() => next(waitMs))
+          return
+        }
+        const began = clock.now()
+        const again = (ms: number, then?: () => void): void => {
+          const idle =
+            worthless > 2 ? Math.min(timing.pollIntervalMs, (timing.pollIntervalMs / 50) * 2 ** (worthless - 3)) : 0
+          const rest = Math.max(idle, began + SPACING_MS - clock.now())
+          if (rest > 0) pause(rest, () => next(ms, then))
+          else next(ms, then)
+        }
+        poll(
+          waitMs,
+          (batch) => {
+            on.data(batch)
+            const more = request.more()
+            if (waitMs) {
+              worthless = more || hasMessages(batch) || clock.now() - began >= waitMs / 2 ? 0 : worthless + 1
+              cutAge = Infinity
+              hold = longest
+            }
+            worked?.()
+            again(more ? 0 : hold)
+          },
+          (reason) => {
+            if (!waitMs || !cuts.includes(reason.code)) {
+              end(reason)
+              return
+            }
+            const age = clock.now() - began
+            worthless++
+            again(0, () => {
+              if (Math.abs(age - cutAge) <= 100 + age / 4) longest = hold = Math.floor(Math.min(age, waitMs) / 2)
+              cutAge = age
+              if (hold < shortest) end({ code: 'holds-cut' })
+            })
+          },
+        )
+      }
+      next(0)
+    }),
+})

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest'
+import { sseParser } from './sse-parser.ts'
+
+// Rows: WHATWG HTML §9.2.6 and the Web Platform Tests eventsource/format-*. The inputs are bytes, decoded as the stream is.
+
+type Event = readonly [data: string, event?: string, id?: string]
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const bom = '\uFEFF'
+
+/** Events of the chunks, each with the number of the chunk it came out with. */
+const run = (chunks: readonly Uint8Array[], retries: number[] = []) => {
+  const events: { event: Required<Event>; chunk: number }[] = []
+  let chunk = 0
+  const decoder = new TextDecoder()
+  const parse = sseParser(
+    (data, event, id) => events.push({ event: [data, event, id], chunk }),
+    1_000_000,
+    (ms) => retries.push(ms),
+  )
+  for (const part of chunks) {
+    parse(decoder.decode(part, { stream: true }))
+    chunk++
+  }
+  return events
+}
+
+const rows: readonly [title: string, input: string | Uint8Array, events: readonly Event[]][] = [
+  [
+    'one byte order mark is taken, a later one makes an unknown field',
+    `${bom}data:1\n\n${bom}data:2\n\ndata:3\n\n`,
+    [['1'], ['3']],
+  ],
+  ['two byte order marks lose the first event', `${bom}${bom}data:1\n\ndata:2\n\n`, [['2']]],
+  ['LF, CR and CRLF mix', 'data:test\r\n\ndata\ndata:test\r\n\r', [['test'], ['\ntest']]],
+  ['CRLF alone', 'data:1\r\n\r\ndata:2\r\n\r\n', [['1'], ['2']]],
+  ['CR alone', 'data:1\r\rdata:2\r\r', [['1'], ['2']]],
+  ['LF CR is two ends of line', 'data:1\n\rdata:2\n\r', [['1'], ['2']]],
+  [
+    'comments end like lines, hold NUL, are long, look like fields',
+    `data:1\r:\0\n:\r\ndata:2\n:${'x'.repeat(2048)}\rdata:3\n:data:fail\r:${'x'.repeat(2048)}\ndata:4\n\n`,
+    [['1\n2\n3\n4']],
+  ],
+  [
+    'names are exact and one space is dropped',
+    'data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\nda-ta:3\rdata_5\ndata:3\rdata:\r\n data:32\ndata:4\n\n',
+    [['\0\n 2\n1\n3\n\n4']],
+  ],
+  ['empty data is an event', 'data:\n\ndata\ndata\n\ndata:test\n\n', [[''], ['\n'], ['test']]],
+  ['one leading space, not a tab', 'data:\ttest\ndata: \ndata:test\n\n', [['\ttest\n\ntest']]],
+  ['unknown fields and bare words', 'data:a:b\nfoo:x\nbar\n:\ndata\ndatax:1\n\n', [['a:b\n']]],
+  ['a colon inside a value stays', 'data:a:b\n\ndata::c\n\ndata: :d\n\n', [['a:b'], [':c'], [':d']]],
+  ['the end inside an event drops it', 'data:a\n\ndata:b\n', [['a']]],
+  ['the end before an end of line drops the event and its id', 'id:1\ndata:a\n\nid:2\ndata:b', [['a', 'message', '1']]],
+  [
+    'the id lasts',
+    'id:1\ndata:a\n\ndata:b\n\nid:2\ndata:c\n\n',
+    [
+      ['a', 'message', '1'],
+      ['b', 'message', '1'],
+      ['c', 'message', '2'],
+    ],
+  ],
+  [
+    'an id without value resets it',
+    'id:1\ndata:a\n\nid\ndata:b\n\n',
+    [
+      ['a', 'message', '1'],
+      ['b', 'message', ''],
+    ],
+  ],
+  [
+    'an id with NUL is ignored',
+    'id:1\ndata:a\n\nid:2\0 3\ndata:b\n\n',
+    [
+      ['a', 'message', '1'],
+      ['b', 'message', '1'],
+    ],
+  ],
+  ['an id without data is taken', 'id:2\n\ndata:a\n\n', [['a', 'message', '2']]],
+  ['the type lasts for one event', 'event:x\ndata:a\n\ndata:b\n\nevent:\ndata:c\n\n', [['a', 'x'], ['b'], ['c']]],
+  ['a type without data is dropped', 'event:x\n\ndata:b\n\n', [['b']]],
+  ['NUL and characters of several bytes', 'data:\0ä€😀\n\ndata:日本\n\n', [['\0ä€😀'], ['日本']]],
+  ['bad bytes become U+FFFD', new Uint8Array([...bytes('data:'), 0xff, 0xc3, ...bytes('\n\n')]), [['\uFFFD\uFFFD']]],
+  ['empty lines alone are nothing', '\n\r\r\n\n', []],
+]
+
+describe('P SSE parser', () => {
+  describe.each(rows)('%s', (_title, text, expected) => {
+    const input = typeof text === 'string' ? bytes(text) : text
+    const events = expected.map(([data, event = 'message', id = '']) => [data, event, id])
+    const cut = (...places: number[]): Uint8Array[] =>
+      [0, ...places].map((from, index) => input.subarray(from, places[index] ?? input.length))
+
+    it('whole', () => {
+      expect(run([input]).map(({ event }) => event)).toEqual(events)
+    })
+
+    it('byte by byte, each event with the byte that ends its empty line', () => {
+      const parts = [...input].map((byte) => Uint8Array.of(byte))
+      const got = run(parts)
+      expect(got.map(({ event }) => event)).toEqual(events)
+      // An event is not one byte late: without its last byte's chunk it is not there, with it it is.
+      got.forEach(({ chunk }, index) => {
+        expect(run([input.subarray(0, chunk + 1)])).toHaveLength(index + 1)
+        expect(run([input.subarray(0, chunk)])).toHaveLength(index)
+        expect([10, 13]).toContain(input[chunk])
+      })
+    })
+
+    it('cut at every byte', () => {
+      const ends = run([...input].map((byte) => Uint8Array.of(byte))).map(({ chunk }) => chunk)
+      for (let at = 0; at <= input.length; at++) {
+        const got = run(cut(at))
+        expect(got.map(({ event }) => event)).toEqual(events)
+        expect(got.map(({ chunk }) => chunk)).toEqual(ends.map((end) => (end < at ? 0 : 1)))
+      }
+    })
+
+    it('cut at random', () => {
+      let state = 7
+      const random = (): number => (state = (state * 48271) % 0x7fffffff)
+      for (let round = 0; round < 50; round++) {
+        const places = Array.from({ length: 1 + (random() % 6) }, () => random() % (input.length + 1))
+        expect(run(cut(...places.sort((a, b) => a - b))).map(({ event }) => event)).toEqual(events)
+      }
+    })
+  })
+
+  it('a lone CR that ends the chunk ends the event with that chunk', () => {
+    expect(run([bytes('data:1\r\r')]).map(({ event }) => event[0])).toEqual(['1'])
+  })
+
+  it('an LF after a chunk that ended in CR is swallowed, also behind an empty chunk', () => {
+    const got = run([bytes('data:1\r'), bytes(''), bytes('\ndata:2\r'), bytes('\n\r'), bytes('\n')])
+    expect(got).toEqual([{ event: ['1\n2', 'message', ''], chunk: 3 }])
+  })
+
+  it('retry takes digits only', () => {
+    const retries: number[] = []
+    run([bytes('retry:1000x\nretry:\nretry: 5\nretry:-1\nretry:1.5\nretry:70\n')], retries)
+    expect(retries).toEqual([5, 70])
+  })
+
+  describe('bounds', () => {
+    const overflow = (...chunks: string[]) => {
+      const events: string[] = []
+      const parse = sseParser((data) => events.push(data), 10)
+      return { fits: chunks.map(parse), events }
+    }
+
+    it.each([
+      ['a line', 'data:12345678\n\n'],
+      ['lines together', 'data:1234\ndata:1\n\n'],
+      ['a line without end', ':'.repeat(11)],
+    ])('over it with %s, whole or in pieces', (_title, text) => {
+      expect(overflow(text)).toEqual({ fits: [false], events: [] })
+      expect(overflow(...Array.from(text))).toMatchObject({ events: [] })
+      expect(overflow(...Array.from(text)).fits.at(-1)).toBe(false)
+    })
+
+    it('at it', () => {
+      expect(overflow('data:12345\n\n', 'data:67890\n\n')).toEqual({ fits: [true, true], events: ['12345', '67890'] })
+    })
+
+    it('nothing comes out any more behind it', () => {
+      expect(overflow('data:1234567890\n\n', 'data:1\n\n')).toEqual({ fits: [false, false], events: [] })
+    })
+  })
+
+  it('takes linear time for bytes one by one', () => {
+    const time = (size: number): number => {
+      const parse = sseParser(() => {}, 10_000_000)
+      const began = performance.now()
+      parse('data:')
+      for (let index = 0; index < size; index++) parse('x')
+      parse('\n\n')
+      return performance.now() - began
+    }
+    time(100_000)
+    const best = (size: number): number => Math.min(time(size), time(size), time(size), time(size))
+    expect(best(400_000)).toBeLessThan(best(200_000) * 3 + 20)
+  })
+
+  it('takes linear time for many lines of one event', () => {
+    let length = 0
+    const parse = sseParser((data) => (length = data.length), 10_000_000)
+    const began = performance.now()
+    parse('data:x\n'.repeat(300_000))
+    parse('\n')
+    expect(length).toBe(599_999)
+    expect(performance.now() - began).toBeLessThan(2000)
+  })
+})

@@ -1,0 +1,21 @@
+import { httpLink } from './http-link.ts'
+import { MAX_CHARS } from './http.ts'
+import type { HttpOptions } from './http.ts'
+import { sseParser } from './sse-parser.ts'
+import type { Transport } from './transport.ts'
+
+/**
+ * A streamed answer, read through `fetch` (PROTOCOL.md §6.4): unlike an EventSource it can be asked by `POST`, says how it failed
+ * and never gives up by itself.
+ */
+export const sse = (options: HttpOptions = {}): Transport => ({
+  name: 'sse',
+  duplex: false,
+  proof: 'heartbeat',
+  beats: true,
+  supported: () => !!options.fetch || (typeof Response === 'function' && 'body' in Response.prototype),
+  open: (request, on) =>
+    httpLink(options, request, on, ({ slot, stream }) =>
+      slot(() => stream(sseParser((data) => on.data(data), MAX_CHARS))),
+    ),
+})

@@ -1,0 +1,23 @@
+import { WebSocket } from 'ws'
+import { transportSuite } from '../testing/transport-suite.ts'
+import { longPoll, poll } from './poll.ts'
+import { sse } from './sse.ts'
+import { webSocket } from './websocket.ts'
+
+const fails = (): never => {
+  throw new Error('the platform forbids it')
+}
+class Forbidden extends WebSocket {
+  constructor() {
+    super('http://[')
+  }
+}
+
+transportSuite({
+  name: 'webSocket',
+  make: () => webSocket({ WebSocket }),
+  makeBroken: () => webSocket({ WebSocket: Forbidden }),
+})
+transportSuite({ name: 'sse', make: () => sse(), makeBroken: () => sse({ fetch: fails }) })
+transportSuite({ name: 'longPoll', make: () => longPoll(), makeBroken: () => longPoll({ fetch: fails }) })
+transportSuite({ name: 'poll', make: () => poll(), makeBroken: () => poll({ fetch: fails }) })

@@ -1,0 +1,86 @@
+import { SUBPROTOCOL } from '../protocol/frames.ts'
+import type { LinkEnd, Transport } from './transport.ts'
+
+export interface WebSocketOptions {
+  /** The implementation, where the platform has none: `ws` in Node 20. @default globalThis.WebSocket */
+  readonly WebSocket?: (new (url: string, protocol: string) => WebSocketLike) | undefined
+}
+
+/** What of the WHATWG WebSocket is used here; that of the browsers and that of `ws` have it. */
+export interface WebSocketLike {
+  readonly readyState: number
+  readonly protocol: string
+  onopen: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
+  onmessage: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  send(data: string): void
+  close(code?: number, reason?: string): void
+}
+
+const ignore = (): void => {}
+
+/** One connection, both ways (PROTOCOL.md §5). */
+export const webSocket = (options: WebSocketOptions = {}): Transport => ({
+  name: 'websocket',
+  duplex: true,
+  proof: 'welcome',
+  beats: true,
+  supported: () => !!(options.WebSocket ?? globalThis.WebSocket),
+  open: (request, on) => {
+    let socket: WebSocketLike | undefined
+    let state: 'opening' | 'open' | 'ended' = 'opening'
+    let cancel = ignore
+
+    /** Also while the handshake hangs: Firefox lets no second socket to that host begin before. */
+    const close = (): void => {
+      if (state === 'ended') return
+      state = 'ended'
+      cancel()
+      if (socket) {
+        // Not null: `ws` emits an `error` for a closed handshake, which must find a listener.
+        socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore
+        socket.close(1000)
+      }
+    }
+    const end = (reason: LinkEnd): void => {
+      if (state === 'ended') return
+      close()
+      on.end(reason)
+    }
+    const endLater = (reason: LinkEnd): void => {
+      cancel()
+      cancel = request.clock.after(0, () => end(reason))
+    }
+
+    try {
+      const Implementation: NonNullable<WebSocketOptions['WebSocket']> = options.WebSocket ?? WebSocket
+      const opened = (socket = new Implementation(request.url.replace(/^http/, 'ws'), SUBPROTOCOL))
+      opened.onopen = () => {
+        if (opened.protocol === SUBPROTOCOL) {
+          state = 'open'
+          opened.send(request.hello())
+        } else end({ code: 'foreign', detail: 'subprotocol ' + opened.protocol })
+      }
+      opened.onmessage = ({ data }: { data: unknown }) => {
+        if (typeof data === 'string') on.data(data)
+        else end({ code: 'foreign', detail: 'binary message' })
+      }
+      opened.onclose = ({ code, reason }: { code: number; reason: string }) =>
+        end({ code: state === 'open' ? 'cut' : 'failed', status: code, detail: reason.slice(0, 200) || undefined })
+      // `close` follows in the same turn, with the code. Where it does not, Chromium's CSP has blocked the connection.
+      opened.onerror = () => endLater({ code: state === 'open' ? 'cut' : 'blocked' })
+    } catch (error) {
+      endLater({ code: 'blocked', detail: String(error).slice(0, 200) })
+    }
+
+    return {
+      close,
+      send: async (batch) => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- T4: the contract rejects with plain facts
+        if (state !== 'open' || socket?.readyState !== 1) throw { code: state === 'opening' ? 'failed' : 'cut' }
+        socket.send(batch)
+      },
+    }
+  },
+})
