@@ -1,5 +1,7 @@
 import { test as base } from '@playwright/test'
 import type { Page } from '@playwright/test'
+import type { Client } from 'holdfast'
+import type * as Holdfast from 'holdfast'
 import { memoryStore } from 'holdfast/server'
 import { startDemoServer } from '../demo-server/server.ts'
 import type { DemoServer } from '../demo-server/server.ts'
@@ -7,8 +9,8 @@ import type { WeatherRoom } from '../demo-server/weather-rooms.ts'
 
 export { expect } from '@playwright/test'
 
-/** All durations of client and hub are divided by this; `REAL=1` runs with the real ones. */
-export const SCALE = process.env['REAL'] === '1' ? 1 : 5
+/** All durations of client and hub are divided by this. More makes false timeouts on a busy machine. */
+export const SCALE = 5
 
 const TIMING = {
   heartbeatMs: 10_000,
@@ -79,13 +81,15 @@ export interface ClientRequest {
   readonly channel: string
   readonly transports?: readonly string[]
   readonly from?: 'latest' | 'earliest'
+  /** The client's own durations instead of the scaled ones. */
+  readonly real?: boolean
 }
 
 /** Makes a client with one subscription in the page, and resolves when the subscription is ready. */
-export const startClient = (page: Page, { url, channel, transports, from }: ClientRequest): Promise<void> =>
+export const startClient = (page: Page, { url, channel, transports, from, real }: ClientRequest): Promise<void> =>
   page.evaluate(
     async ({ url, channel, transports, from, timing }) => {
-      const { createClient } = (window as unknown as { holdfast: typeof import('holdfast') }).holdfast
+      const { createClient } = (window as unknown as { holdfast: typeof Holdfast }).holdfast
       type Names = NonNullable<Parameters<typeof createClient>[0]['transports']>
       const client = createClient({ url, timing, ...(transports && { transports: transports as Names }) })
       const seen: Seen = { offsets: [], times: [], gaps: [], states: [], facts: [], errors: [] }
@@ -104,7 +108,7 @@ export const startClient = (page: Page, { url, channel, transports, from }: Clie
       sub.on('gap', ({ reason }) => seen.gaps.push(reason))
       await sub.ready
     },
-    { url, channel, transports, from, timing },
+    { url, channel, transports, from, timing: real ? {} : timing },
   )
 
 export const seenBy = (page: Page): Promise<Seen> => page.evaluate(() => (window as unknown as { seen: Seen }).seen)
@@ -112,7 +116,7 @@ export const seenBy = (page: Page): Promise<Seen> => page.evaluate(() => (window
 /** Waits until the page's client carries its traffic over this transport. */
 export const onTransport = async (page: Page, name: string, timeoutMs = 20_000): Promise<void> => {
   await page.waitForFunction(
-    (wanted) => (window as unknown as { client: import('holdfast').Client }).client.state.transport === wanted,
+    (wanted) => (window as unknown as { client: Client }).client.state.transport === wanted,
     name,
     { timeout: timeoutMs, polling: 20 },
   )
@@ -120,9 +124,8 @@ export const onTransport = async (page: Page, name: string, timeoutMs = 20_000):
 
 /** Waits until the page has this many messages. */
 export const received = async (page: Page, count: number, timeoutMs = 20_000): Promise<void> => {
-  await page.waitForFunction(
-    (wanted) => (window as unknown as { seen: Seen }).seen.offsets.length >= wanted,
-    count,
-    { timeout: timeoutMs, polling: 20 },
-  )
+  await page.waitForFunction((wanted) => (window as unknown as { seen: Seen }).seen.offsets.length >= wanted, count, {
+    timeout: timeoutMs,
+    polling: 20,
+  })
 }

@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test'
+import type * as Holdfast from 'holdfast'
 import type { Rule } from '../demo-server/fault-proxy/index.ts'
 import { expect, SCALE, test } from './hub-fixture.ts'
 
@@ -34,7 +35,12 @@ const NETWORKS: readonly Network[] = [
     boundMs: 300,
     order: LADDER_DOWN,
   },
-  { name: 'Upgrade never answered', rules: [{ match: ws, action: { type: 'hang' } }], boundMs: 700, order: LADDER_DOWN },
+  {
+    name: 'Upgrade never answered',
+    rules: [{ match: ws, action: { type: 'hang' } }],
+    boundMs: 700,
+    order: LADDER_DOWN,
+  },
   {
     name: 'WebSocket mute',
     rules: [{ match: ws, action: { type: 'suppress', direction: 'both' } }],
@@ -50,7 +56,10 @@ const NETWORKS: readonly Network[] = [
   },
   {
     name: 'Upgrade refused, each chunk of a stream held until the next',
-    rules: [{ match: ws, action: { type: 'refuse' } }, { match: { path: '/stream' }, action: { type: 'oneBehind' } }],
+    rules: [
+      { match: ws, action: { type: 'refuse' } },
+      { match: { path: '/stream' }, action: { type: 'oneBehind' } },
+    ],
     boundMs: 1_000,
     order: ['open websocket', 'open sse', 'proven'],
   },
@@ -60,7 +69,7 @@ const NETWORKS: readonly Network[] = [
 const oneRun = (page: Page, url: string, channel: string, timing: Record<string, number>) =>
   page.evaluate(
     async ({ url, channel, timing }) => {
-      const { createClient } = (window as unknown as { holdfast: typeof import('holdfast') }).holdfast
+      const { createClient } = (window as unknown as { holdfast: typeof Holdfast }).holdfast
       const client = createClient({ url, timing })
       const facts: string[] = []
       client.on('trace', ({ kind, transport }) => facts.push(`${kind} ${transport ?? ''}`.trim()))
@@ -114,7 +123,10 @@ for (const { name, rules, boundMs, order, smoke } of NETWORKS) {
       expect(ms).toBeLessThan(10 * boundMs)
     }
     for (const id of ids) {
-      expect(faults.log.some((event) => event.kind === 'fault' && event.rule === id), 'the fault fired').toBe(true)
+      expect(
+        faults.log.some((event) => event.kind === 'fault' && event.rule === id),
+        'the fault fired',
+      ).toBe(true)
     }
     times.sort((a, b) => a - b)
     const at = (part: number) => Math.round(times[Math.floor((times.length - 1) * part)] ?? NaN)

@@ -44,32 +44,36 @@ for (const from of LADDER) {
     if (from === to) continue
     const smoke = (from === 'websocket' && to === 'sse') || (from === 'sse' && to === 'websocket')
     const tag = smoke ? ['@smoke'] : []
-    test(`R18 ${from} → ${to} under 200 messages/s loses, repeats and reorders nothing`, { tag }, async ({ page, net, hubServer }) => {
-      test.slow()
-      allow(net, from)
-      await startClient(page, net)
-      await onTransport(page, from)
-      const stop = publisher(hubServer, net.channel)
-      await received(page, 100)
-      const faultsBefore = net.room.faults.log.filter((event) => event.kind === 'fault').length
-      allow(net, to)
-      await onTransport(page, to, 45_000)
-      const at = (await seenBy(page)).offsets.length
-      await received(page, at + 100)
-      const sent = await stop()
-      await received(page, sent)
+    test(
+      `R18 ${from} → ${to} under 200 messages/s loses, repeats and reorders nothing`,
+      { tag },
+      async ({ page, net, hubServer }) => {
+        test.slow()
+        allow(net, from)
+        await startClient(page, net)
+        await onTransport(page, from)
+        const stop = publisher(hubServer, net.channel)
+        await received(page, 100)
+        const faultsBefore = net.room.faults.log.filter((event) => event.kind === 'fault').length
+        allow(net, to)
+        await onTransport(page, to, 45_000)
+        const at = (await seenBy(page)).offsets.length
+        await received(page, at + 100)
+        const sent = await stop()
+        await received(page, sent)
 
-      const { offsets, times, gaps, errors, facts } = await seenBy(page)
-      expect(offsets).toEqual(Array.from({ length: sent }, (_, index) => index + 1))
-      expect([gaps, errors]).toEqual([[], []])
-      // R24: the fault fired. A better transport heals instead, so there the faults before count.
-      const fired = net.room.faults.log.filter((event) => event.kind === 'fault').length
-      if (LADDER.indexOf(to) > LADDER.indexOf(from)) expect(fired).toBeGreaterThan(faultsBefore)
-      else expect(faultsBefore).toBeGreaterThan(0)
-      // explain() tells old → new.
-      expect(facts.lastIndexOf(`proven ${to}`)).toBeGreaterThan(facts.indexOf(`proven ${from}`))
-      const pauses = times.slice(1).map((time, index) => time - (times[index] ?? time))
-      console.log(`    ${from} → ${to}: longest pause ${Math.round(Math.max(...pauses))} ms`)
-    })
+        const { offsets, times, gaps, errors, facts } = await seenBy(page)
+        expect(offsets).toEqual(Array.from({ length: sent }, (_, index) => index + 1))
+        expect([gaps, errors]).toEqual([[], []])
+        // R24: the fault fired. A better transport heals instead, so there the faults before count.
+        const fired = net.room.faults.log.filter((event) => event.kind === 'fault').length
+        if (LADDER.indexOf(to) > LADDER.indexOf(from)) expect(fired).toBeGreaterThan(faultsBefore)
+        else expect(faultsBefore).toBeGreaterThan(0)
+        // explain() tells old → new.
+        expect(facts.lastIndexOf(`proven ${to}`)).toBeGreaterThan(facts.indexOf(`proven ${from}`))
+        const pauses = times.slice(1).map((time, index) => time - (times[index] ?? time))
+        console.log(`    ${from} → ${to}: longest pause ${Math.round(Math.max(...pauses))} ms`)
+      },
+    )
   }
 }

@@ -39,6 +39,7 @@ const rows = [
     { name: 'package', run: 'package:check' },
     { name: 'size', run: 'size' },
   ],
+  [{ name: 'examples', run: 'build:examples' }],
   [{ name: 'e2e-chromium', run: 'test:e2e', live: true }],
   [{ name: 'e2e-firefox', run: 'test:e2e:firefox', live: true, skip: firefoxMissing }],
 ]

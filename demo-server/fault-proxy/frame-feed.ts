@@ -1,6 +1,5 @@
 import type { BatchSummary } from './frame-types.ts'
-import type { Lane } from './lane.ts'
-import type { Link } from './link.ts'
+import type { Link, LinkLane } from './link.ts'
 import type { Direction } from './rule.ts'
 import { maxInspectedBytes } from './segments.ts'
 import type { Segmenter } from './segments.ts'
@@ -8,13 +7,13 @@ import type { Segmenter } from './segments.ts'
 /** Feeds a lane with bytes, and tells it (and the log) which frames they carry. */
 export class FrameFeed {
   readonly #link: Link
-  readonly #lane: Lane
+  readonly #lane: LinkLane
   readonly #direction: Direction
   readonly #segmenter: Segmenter
   #parts: Buffer[] = []
   #bytes = 0
 
-  constructor(link: Link, lane: Lane, direction: Direction, segmenter: Segmenter) {
+  constructor(link: Link, lane: LinkLane, direction: Direction, segmenter: Segmenter) {
     this.#link = link
     this.#lane = lane
     this.#direction = direction

@@ -1,5 +1,4 @@
 import type { FaultEvent } from './event-log.ts'
-import type { Lane } from './lane.ts'
 import type { ActiveRule, RuleTable } from './rule-table.ts'
 import type { Direction, LinkKind } from './rule.ts'
 
@@ -16,6 +15,20 @@ export interface Claim {
   /** Bytes that had passed in each direction when the rule took hold. */
   readonly up: number
   readonly down: number
+}
+
+/** One direction of a link, as its owner and its sources use it; `Lane` is the one there is. */
+export interface LinkLane {
+  /** Bytes that went in so far. */
+  readonly passed: number
+  head(run: () => void): void
+  push(chunk: Buffer, types?: readonly string[]): void
+  end(): void
+  abort(how: 'fin' | 'reset'): void
+  touch(): void
+  heal(): void
+  balance(): void
+  close(): void
 }
 
 interface LinkOptions {
@@ -42,8 +55,8 @@ export class Link {
   readonly claims = new Map<number, Claim>()
   /** Which number this link was for each rule. */
   readonly ordinals = new Map<number, number>()
-  up: Lane | undefined
-  down: Lane | undefined
+  up: LinkLane | undefined
+  down: LinkLane | undefined
   readonly #options: LinkOptions
   readonly #timers = new Set<ReturnType<typeof setTimeout>>()
   #state: 'open' | 'killed' | 'ended' = 'open'

@@ -35,13 +35,13 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
   s.notBeforeMs = Math.max(s.notBeforeMs, now + (end.retryAfterMs ?? 0))
   const carrier = carrierOf(s)
   if (cause === 'auth' && link.purpose !== 'probe') onRefused(s, end)
-  else if (link.phase === 'proven') lost(s, link)
+  else if (link.phase === 'proven') lost(s, link, cause)
   else if (carrier && link.purpose === 'replace') {
     // The hub may be busy while the old link still works; else the same transport does not open any more, and is not to be trusted.
     if (cause === 'server') s.replaceAtMs = Math.max(s.notBeforeMs, now + setup.timing.connectMs)
     else {
       drop(s, carrier)
-      lost(s, carrier)
+      lost(s, carrier, cause)
     }
   } else if (carrier) {
     demote(s, link.rung)
@@ -90,7 +90,7 @@ const onWelcomed = (s: Draft, link: LinkView): void => {
 }
 
 const onProven = (s: Draft, link: LinkView): void => {
-  const { now, setup } = s
+  const { now } = s
   const old = carrierOf(s)
   const rung = rungOf(s, link)
   if (old) drop(s, old)
@@ -106,10 +106,8 @@ const onProven = (s: Draft, link: LinkView): void => {
   for (const each of s.links) {
     if (each === link || each.rung < 0) continue
     // A better one still on its way may take over; everything else has done its work.
-    if (each.rung < link.rung) {
-      each.purpose = 'probe'
-      each.deadlineMs = Math.max(each.deadlineMs, each.sinceMs + setup.timing.probeMs)
-    } else drop(s, each)
+    if (each.rung < link.rung) each.purpose = 'probe'
+    else drop(s, each)
   }
   s.rungs.slice(0, link.rung).forEach((each, index) => {
     if (each.failed || each.young) demote(s, index)

@@ -32,7 +32,7 @@ export const listen = (
 }
 
 /** Calls the application; what it throws, or what its promise rejects with, is reported. */
-export const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
+const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
   try {
     const result = call()
     if (result instanceof Promise) result.catch(report)

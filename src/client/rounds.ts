@@ -3,7 +3,7 @@ import { rememberStart, retryDelay, roundAllowedAt } from './backoff.ts'
 import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
 import type { ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
 import { pardon, probation, raceOrder, rungAfter, rungToProbe } from './ladder.ts'
-import type { Rung } from './ladder.ts'
+import type { Blame, Rung } from './ladder.ts'
 import type { LinkPurpose } from './types.ts'
 
 /** A state in the making: a copy that belongs to one transition, with its time, chance and setup. */
@@ -118,11 +118,18 @@ export const settle = (s: Draft, link: LinkView): boolean => {
 
 /**
  * The carrying link is gone. After a stable one, or one whose end was announced, everything races again. A young one counts as a
- * failure, and the next transport has its turn: short-lived links are no better than mute ones.
+ * failure, and the next transport has its turn: short-lived links are no better than mute ones. One that says of itself that it does
+ * not work here (holds that are cut) is demoted at once, for plain HTTP works.
  */
-export const lost = (s: Draft, link: LinkView): void => {
+export const lost = (s: Draft, link: LinkView, cause: Blame): void => {
   s.name = 'connecting'
   s.replaceAtMs = NEVER
+  if (cause === 'transport') {
+    demote(s, link.rung)
+    s.race = true
+    schedule(s, 0)
+    return
+  }
   if (settle(s, link) || s.notBeforeMs > s.now) {
     s.race = true
     schedule(s, 0)

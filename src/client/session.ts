@@ -65,7 +65,8 @@ export interface SessionRequest {
 /** Opens a link. Never throws; nothing is told before it returns. */
 export const openSession = (env: SessionEnv, { transport, read, token, asks, on }: SessionRequest): Session => {
   const { clock, timing } = env
-  let nonces: string[] = []
+  /** Nonces without an answer yet, and whether they belong to a held request. */
+  const nonces = new Map<string, boolean>()
   let asked = new Map<string, Ask>()
   let welcomed = false
   let proven = false
@@ -76,7 +77,9 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
 
   const hello = (channels: readonly Ask[] | null, waitMs?: number): string => {
     const nonce = randomId(12)
-    nonces = [...nonces.slice(1 - MAX_NONCES), nonce]
+    nonces.set(nonce, !!waitMs)
+    if (nonces.size > MAX_NONCES)
+      for (const oldest of nonces.keys()) if (nonces.size > MAX_NONCES) nonces.delete(oldest)
     const frame: Hello = {
       type: 'hello',
       protocol: 1,
@@ -99,11 +102,11 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
     on.end(end)
   }
 
-  const onWelcome = (frame: Welcome): void => {
-    const again = welcomed
+  const onWelcome = (frame: Welcome, held: boolean): void => {
+    if (!welcomed) on.welcome(frame)
     welcomed = true
-    if (!again) on.welcome(frame)
-    if (transport.proof === 'welcome' || (again && transport.proof === 'answer')) prove()
+    // A held poll that was cut is followed by one that is not held: its answer proves nothing (§4.5).
+    if (transport.proof === 'welcome' || (held && transport.proof === 'answer')) prove()
   }
   const prove = (): void => {
     if (proven || closed || read) return
@@ -136,12 +139,12 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
     const frames = readServerBatch(batch)
     const [first] = frames ?? []
     // An answer counts as the hub's only with a valid first frame; a foreign nonce is a cache's or another attempt's (§4.3).
+    const held = first?.type === 'welcome' && nonces.get(first.nonce)
     if (first?.type === 'welcome') {
-      if (!nonces.includes(first.nonce)) {
+      if (!nonces.delete(first.nonce)) {
         if (!welcomed) fail({ code: 'foreign', detail: 'nonce' })
         return
       }
-      nonces = nonces.filter((nonce) => nonce !== first.nonce)
     } else if (!frames || (!welcomed && first?.type !== 'error')) {
       fail({ code: 'foreign', detail: batch.slice(0, 200) })
       return
@@ -153,7 +156,7 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
       const ask = 'channel' in frame ? asked.get(frame.channel) : undefined
       switch (frame.type) {
         case 'welcome':
-          if (!answer) onWelcome(frame)
+          if (!answer) onWelcome(frame, held === true)
           break
         case 'heartbeat':
           if (transport.proof === 'heartbeat') prove()

@@ -27,8 +27,10 @@ const seconds = (ms = 0): string => (ms < 950 ? `${Math.round(ms)} ms` : `${(ms 
 
 const nameOf = (transport: TransportName | undefined): string => (transport ? NAMES[transport] : 'The first read')
 
-const endOf = (code: EndCode | undefined, status?: number, detail?: string): string =>
-  `${code ? ENDS[code] : 'it ended'}${status ? ` (${status})` : ''}${detail ? `: ${detail}` : ''}`
+const endOf = (code: EndCode | undefined, status = 0, detail?: string): string =>
+  code === 'foreign' && status >= 429
+    ? `something on the way, or the server before the hub, answered ${status}`
+    : `${code ? ENDS[code] : 'it ended'}${status ? ` (${status})` : ''}${detail ? `: ${detail}` : ''}`
 
 /** A failed handshake says nothing; any other end is worth more to a person. */
 const worthMost = (timeline: readonly Fact[]): Fact | undefined => {
@@ -71,7 +73,9 @@ const reportText = (report: TransportReport): string => {
     case 'opening':
       return `${name} is being tried${last}.`
     case 'probation':
-      return `${name} did not work here while another transport did${last}. It is tried again by itself.`
+      return report.name === 'websocket' && report.code === 'failed'
+        ? 'WebSocket is blocked here while plain HTTP works: a proxy or firewall does that. It is tried again by itself.'
+        : `${name} did not work here while another transport did${last}. It is tried again by itself.`
     case 'unsupported':
       return `${name} is not supported by this platform.`
     case 'untried':

@@ -96,7 +96,7 @@ export interface Transport {
   /** True: `send` uses the connection of the link itself. False: each `send` is a request of its own and its batch begins with a hello. */
   readonly duplex: boolean
   /**
-   * Proof of a link (PROTOCOL.md §4.5): 'welcome'; 'heartbeat' = a welcome and a heartbeat after it; 'answer' = a second welcome.
+   * Proof of a link (PROTOCOL.md §4.5): 'welcome'; 'heartbeat' = a welcome and a heartbeat after it; 'answer' = the welcome of a request with `waitMs`.
    */
   readonly proof: 'welcome' | 'heartbeat' | 'answer'
   /** Silence means death after the beat and grace (true), or the transport times its own requests (false). */

@@ -1,0 +1,137 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { expect as expectSoon, test } from './demo-fixture.ts'
+
+// A busy machine is slow, and the transports have seconds to choose.
+const expect = expectSoon.configure({ timeout: 15_000 })
+
+const pages = ['/', '/chat', '/lab', '/quotes', '/examples/script-tag/', '/examples/quotes/', '/examples/vite-npm/']
+const ownPages = pages.slice(0, 4)
+
+async function isOnline(page: Page): Promise<void> {
+  const state = page.locator('#badge, #state').first()
+  await expect(state).toContainText(/websocket/i)
+}
+
+for (const path of pages) {
+  test(`${path} loads, connects, fits 360 pixels and has nothing to complain about`, async ({
+    page,
+    demo,
+    problems,
+  }) => {
+    await page.setViewportSize({ width: 360, height: 740 })
+    const response = await page.goto(demo.url + path)
+    expect(response?.status()).toBe(200)
+    await isOnline(page)
+    const overflow = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement
+      return scrollWidth - clientWidth
+    })
+    expect(overflow).toBe(0)
+    expect(problems).toEqual([])
+  })
+}
+
+for (const path of ownPages) {
+  test(`${path} is accessible in light and in dark colours`, async ({ page, demo }) => {
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+    await page.goto(demo.url + path)
+    await isOnline(page)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const { violations } = await new AxeBuilder({ page }).analyze()
+      const found = violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(({ id, nodes }) => `${colorScheme}, ${id}: ${nodes.map(({ html }) => html).join(', ')}`)
+      expect(found).toEqual([])
+    }
+  })
+}
+
+test('the theme is chosen by hand, and kept', async ({ page, demo }) => {
+  await page.goto(demo.url)
+  const theme = page.getByRole('button', { name: /^Colours/ })
+  await theme.press('Enter')
+  await theme.press('Enter')
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
+  await page.reload()
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
+})
+
+test('chat: two windows talk, and a third finds the history @smoke', async ({ page, context, demo, problems }) => {
+  const said = `Hello ${Date.now()}`
+  await page.goto(`${demo.url}/chat`)
+  const other = await context.newPage()
+  await other.goto(`${demo.url}/chat`)
+  await isOnline(page)
+  await isOnline(other)
+  await page.getByLabel('Name').fill('Ann')
+  await page.getByLabel('Message', { exact: true }).fill(said)
+  await page.keyboard.press('Enter')
+  const own = page.locator('.bubble.own', { hasText: said })
+  await expect(own).toHaveAttribute('data-fate', 'sent')
+  await expect(own).toHaveCount(1)
+  const theirs = other.locator('.bubble', { hasText: said })
+  await expect(theirs).toHaveCount(1)
+  await expect(theirs).not.toHaveClass(/own/)
+  await expect(theirs).toContainText('Ann')
+  await other.getByLabel('Message', { exact: true }).fill(`${said} too`)
+  await other.getByRole('button', { name: 'Send' }).click()
+  await expect(page.locator('.bubble:not(.own)', { hasText: `${said} too` })).toBeVisible()
+
+  const third = await context.newPage()
+  await third.goto(`${demo.url}/chat`)
+  await expect(third.locator('.bubble', { hasText: said })).toHaveCount(2)
+  expect(problems).toEqual([])
+})
+
+test('chat: markup in a message is text', async ({ page, demo, problems }) => {
+  await demo.hub.publish('chat:lobby', { user: '<b>Eve</b>', text: '<img src=x onerror=alert(1)>' })
+  await page.goto(`${demo.url}/chat`)
+  await expect(page.locator('.said').last()).toHaveText('<img src=x onerror=alert(1)>')
+  expect(problems).toEqual([])
+})
+
+test('lab: without WebSocket the beats go on over SSE, and climb back, worked by keyboard @smoke', async ({
+  page,
+  demo,
+}) => {
+  await page.goto(`${demo.url}/lab`)
+  await isOnline(page)
+  const noWebSocket = page.getByRole('switch', { name: 'No WebSocket' })
+  await noWebSocket.focus()
+  await page.keyboard.press('Space')
+  await expect(noWebSocket).toBeChecked()
+  await expect(page.locator('.rung[data-transport=sse]')).toHaveAttribute('data-status', 'carrying')
+  await expect(page.locator('.rung[data-transport=websocket]')).toHaveAttribute('data-status', 'probation')
+  await expect(page.locator('#messages')).toContainText('SSE')
+  await page.getByRole('button', { name: 'Everything fine' }).press('Enter')
+  await expect(noWebSocket).not.toBeChecked()
+  await expect(page.locator('.rung[data-transport=websocket]')).toHaveAttribute('data-status', 'carrying', {
+    timeout: 20_000,
+  })
+  await page.getByRole('button', { name: 'Publish one' }).press('Enter')
+  await expect(page.locator('#published')).toHaveText('Published 1, stored 1, came back 1.')
+  for (const label of ['lost', 'repeated', 'out of order']) {
+    await expect(page.locator('.tile', { hasText: label }).locator('dd')).toHaveText('0')
+  }
+})
+
+test('quotes: prices move', async ({ page, demo }) => {
+  await page.goto(`${demo.url}/quotes`)
+  await expect(page.locator('#rows tr')).toHaveCount(20)
+  await expect(page.locator('#rows .price').first()).toHaveText(/^\d+\.\d\d$/)
+  await expect(page.locator('#rows tr[class*=flash]').first()).toBeVisible()
+  await expect(page.locator('#rate')).not.toHaveText('0.0')
+})
+
+test('examples: the script tag and the bundle do what they say', async ({ page, demo }) => {
+  await page.goto(`${demo.url}/examples/script-tag/`)
+  await page.getByLabel('Message').fill('From one file')
+  await page.getByRole('button', { name: 'Send' }).click()
+  await expect(page.locator('#log')).toContainText('script tag: From one file')
+  await page.goto(`${demo.url}/examples/vite-npm/`)
+  await expect(page.locator('#price')).toHaveText(/^\d+\.\d\d \/ \d+\.\d\d$/)
+  await page.goto(`${demo.url}/examples/quotes/`)
+  await expect(page.locator('tbody tr').first()).toContainText(/ALDR\s*\d+\.\d\d/)
+})
