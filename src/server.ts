@@ -1,1 +1,24 @@
-export {}
+export { createHub } from './server/hub.ts'
+export type { ChannelOf, DataOf, Hub, HubHealth, HubOptions, HubPublishOptions, Untyped } from './server/hub-types.ts'
+export type { AttachableServer } from './server/attach.ts'
+export type { Action, Authorize, AuthorizeQuestion, User } from './server/authorize.ts'
+export type { Authenticate, HookRequest, HubFailure } from './server/hub-core.ts'
+export { DEFAULT_LIMITS } from './server/limits.ts'
+export type { HubLimits } from './server/limits.ts'
+export { memoryStore } from './server/memory-store.ts'
+export type { MemoryStore, MemoryStoreOptions } from './server/memory-store.ts'
+export type {
+  Appended,
+  AppendRequest,
+  Notice,
+  Page,
+  PageLimit,
+  PublishKey,
+  ReadFrom,
+  Store,
+  StoredMessage,
+} from './server/store.ts'
+export type { Place } from './protocol/position.ts'
+export type { GapReason } from './protocol/frames.ts'
+export { HoldfastError, isHoldfastError } from './base/errors.ts'
+export type { ErrorCode, ErrorFacts } from './base/errors.ts'

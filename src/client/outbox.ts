@@ -245,7 +245,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       for (const item of items) if (item.on) [item.on, item.lost] = [null, true]
       if (next) pump()
     },
-    ack({ sequence, position, id }) {
+    ack({ sequence = -1, position, id }) {
       const item = answered(sequence)
       if (!item) return
       failures = 0

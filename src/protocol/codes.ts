@@ -1,33 +1,46 @@
 import type { WireErrorCode } from '../base/errors.ts'
+import { STATUS } from './status.ts'
 
 /** What PROTOCOL.md §10 says of a code. `status` 0: it appears in frames only. */
 export interface CodeFacts {
   readonly status: number
+  /** The same may work later, without another token or other data. */
   readonly retryable: boolean
   readonly meaning: string
 }
 
-/** The table of PROTOCOL.md §10; a test compares the two. */
-export const CODES: Readonly<Record<WireErrorCode, CodeFacts>> = {
-  'bad-request': {
-    status: 400,
-    retryable: false,
-    meaning: 'a frame, body, query, position or name is malformed; `field` says where',
-  },
-  unauthorized: { status: 401, retryable: false, meaning: 'the token is missing, wrong or expired' },
-  forbidden: { status: 403, retryable: false, meaning: 'the user may not do this on this channel' },
-  'forbidden-origin': { status: 403, retryable: false, meaning: "the page's origin is not in the hub's `origins`" },
-  'not-found': { status: 404, retryable: false, meaning: 'no such endpoint' },
-  'method-not-allowed': { status: 405, retryable: false, meaning: 'the endpoint does not have this method' },
-  timeout: { status: 408, retryable: true, meaning: 'the hello or body did not arrive in time' },
-  conflict: { status: 409, retryable: false, meaning: 'the key was used with other data' },
-  'too-large': { status: 413, retryable: false, meaning: 'a batch or a message is over its limit' },
-  'unsupported-type': { status: 415, retryable: false, meaning: 'the content type is not taken here' },
-  'too-many': { status: 400, retryable: false, meaning: 'over a count of §9' },
-  'upgrade-required': { status: 426, retryable: false, meaning: 'the base path is for WebSocket' },
-  'rate-limited': { status: 429, retryable: true, meaning: 'too many requests' },
-  internal: { status: 500, retryable: true, meaning: 'the hub failed; its log says why' },
-  unavailable: { status: 503, retryable: true, meaning: 'the hub, its store or a hook cannot answer now' },
-  'out-of-order': { status: 0, retryable: true, meaning: 'an earlier publish of this link was refused (8.7)' },
-  unknown: { status: 0, retryable: false, meaning: 'it cannot be said whether the publish was appended' },
+const MEANINGS: Readonly<Record<WireErrorCode, string>> = {
+  'bad-request': 'a frame, body, query, position or name is malformed; `field` says where',
+  unauthorized: 'the token is missing, wrong or expired',
+  forbidden: 'the user may not do this on this channel',
+  'forbidden-origin': "the page's origin is not in the hub's `origins`",
+  'not-found': 'no such endpoint',
+  'method-not-allowed': 'the endpoint does not have this method',
+  timeout: 'the hello or body did not arrive in time',
+  conflict: 'the key was used with other data',
+  'too-large': 'a batch or a message is over its limit',
+  'unsupported-type': 'the content type is not taken here',
+  'too-many': 'over a count of §9',
+  'upgrade-required': 'the base path is for WebSocket',
+  'rate-limited': 'too many requests',
+  internal: 'the hub failed; its log says why',
+  unavailable: 'the hub, its store or a hook cannot answer now',
+  'out-of-order': 'an earlier publish of this link was refused (8.7)',
+  unknown: 'it cannot be said whether the publish was appended',
 }
+
+const RETRYABLE: ReadonlySet<WireErrorCode> = new Set([
+  'timeout',
+  'rate-limited',
+  'internal',
+  'unavailable',
+  'out-of-order',
+])
+
+/** The table of PROTOCOL.md §10; a test compares the two. */
+export const CODES = Object.fromEntries(
+  Object.entries(MEANINGS).map(([name, meaning]) => {
+    const code = name as WireErrorCode
+    return [code, { status: STATUS[code], retryable: RETRYABLE.has(code), meaning }]
+  }),
+) as Readonly<Record<WireErrorCode, CodeFacts>>

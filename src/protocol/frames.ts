@@ -100,7 +100,8 @@ export interface GapFrame {
 /** PROTOCOL.md §8.6. */
 export interface Ack {
   readonly type: 'ack'
-  readonly sequence: number
+  /** Absent in the answer to a bare publish (§6.6). */
+  readonly sequence?: number
   readonly position: string
   readonly id: string
 }

@@ -24,5 +24,4 @@ export const formatPosition = (place: Place): string => `${place.epoch}.${place.
 export const startOf = (epoch: string): Place => ({ epoch, offset: 0, id: '0' })
 
 /** Same epoch, offset and id: the only equality there is (PROTOCOL.md §2.2). */
-export const samePlace = (a: Place, b: Place): boolean =>
-  a.offset === b.offset && a.id === b.id && a.epoch === b.epoch
+export const samePlace = (a: Place, b: Place): boolean => a.offset === b.offset && a.id === b.id && a.epoch === b.epoch

@@ -141,7 +141,8 @@ const readChannels = (value: unknown, { channelsPerReader }: FrameLimits): reado
 
 const readChannelRequest = (fields: Fields, path: string): ChannelRequest => {
   const { ref, limit } = fields
-  if (ref !== undefined && (typeof ref !== 'number' || !Number.isFinite(ref))) throw wrong(`${path}ref`, ref, 'a number')
+  if (ref !== undefined && (typeof ref !== 'number' || !Number.isFinite(ref)))
+    throw wrong(`${path}ref`, ref, 'a number')
   if (limit !== undefined && !isCount(limit, 1, 10_000)) {
     throw wrong(`${path}limit`, limit, 'a whole number from 1 to 10,000')
   }

@@ -14,6 +14,13 @@ export interface StoredMessage {
   readonly publisher?: string
 }
 
+/** About what a message takes on the wire, in bytes: what `PageLimit.bytes` counts. */
+export const wireBytes = (message: StoredMessage): number =>
+  Buffer.byteLength(message.json) +
+  (message.sender === undefined ? 0 : 16 + Buffer.byteLength(message.sender)) +
+  message.id.length +
+  112
+
 /** What is to be appended. */
 export interface AppendRequest {
   readonly json: string

@@ -97,11 +97,14 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
         expect(messages[1]).not.toHaveProperty('publisher')
       })
 
-      it.each(['__proto__', 'constructor', 'toString', ' ', '😀', '*'])('S11 takes %j as a channel name', async (channel) => {
-        await store.append(channel, { json: '1', key: key(1, '__proto__', 'constructor') })
-        expect(texts(await store.read(channel, 'earliest', ALL))).toEqual(['1'])
-        expect(Object.prototype).not.toHaveProperty('polluted')
-      })
+      it.each(['__proto__', 'constructor', 'toString', ' ', '😀', '*'])(
+        'S11 takes %j as a channel name',
+        async (channel) => {
+          await store.append(channel, { json: '1', key: key(1, '__proto__', 'constructor') })
+          expect(texts(await store.read(channel, 'earliest', ALL))).toEqual(['1'])
+          expect(Object.prototype).not.toHaveProperty('polluted')
+        },
+      )
     })
 
     describe('gaps', () => {
@@ -179,7 +182,11 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
     describe('keys', () => {
       it('§8.3 answers a repeat with the first place, and appends nothing', async () => {
         const first = await append('1', key(1))
-        expect(await store.append('a', { json: '1', key: key(1) })).toEqual({ kind: 'appended', place: first, duplicate: true })
+        expect(await store.append('a', { json: '1', key: key(1) })).toEqual({
+          kind: 'appended',
+          place: first,
+          duplicate: true,
+        })
         expect(texts(await store.read('a', 'earliest', ALL))).toEqual(['1'])
       })
 
@@ -197,7 +204,9 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
         expect(await store.append('b', { json: '3', key: key(1) })).toMatchObject({ duplicate: false })
         // A user whose name ends as another's key begins.
         await append('4', { userId: 'x', key: 'y:z' })
-        expect(await store.append('a', { json: '5', key: { userId: 'x:y', key: 'z' } })).toMatchObject({ duplicate: false })
+        expect(await store.append('a', { json: '5', key: { userId: 'x:y', key: 'z' } })).toMatchObject({
+          duplicate: false,
+        })
       })
 
       it('§8.4 a sequence that is not above the last, and not in the window, is unknown', async () => {

@@ -29,7 +29,10 @@ export const fakeEnvironment = (clock: FakeClock): Environment => ({
   token: (bytes) => {
     const length = Math.ceil((bytes * 4) / 3)
     let text = ''
-    while (text.length < length) text += Math.floor(clock.random() * 2 ** 30).toString(36).padStart(6, '0')
+    while (text.length < length)
+      text += Math.floor(clock.random() * 2 ** 30)
+        .toString(36)
+        .padStart(6, '0')
     return text.slice(0, length)
   },
 })
@@ -89,7 +92,7 @@ export class TestSocket implements SocketSink {
 
   writeRun(run: EncodedRun): void {
     this.shared.push(run)
-    this.write(run.socketBatch.toString())
+    this.write(`[${run.frame()}]`)
   }
 
   buffered = (): number => this.#buffered
@@ -204,7 +207,11 @@ export const testHub = (options: Partial<HubOptions> = {}, clock = new FakeClock
   const ask = async (target: string, asked: Asked = {}): Promise<Answer> => {
     const { body, method = body === undefined ? 'GET' : 'POST', signal = new AbortController().signal } = asked
     const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
-    const headers: Record<string, string> = { host: 'hub.example', 'content-type': 'application/json', ...asked.headers }
+    const headers: Record<string, string> = {
+      host: 'hub.example',
+      'content-type': 'application/json',
+      ...asked.headers,
+    }
     const answering = hub.gateway.handle({
       method,
       target,
@@ -218,7 +225,9 @@ export const testHub = (options: Partial<HubOptions> = {}, clock = new FakeClock
     const response = await answering
     const answer = { status: response.status, headers: response.headers }
     if (typeof response.body !== 'string') {
-      return { ...answer, text: '', frames: [], stream: new TestStream(response.body) }
+      const stream = new TestStream(response.body)
+      await clock.settle()
+      return { ...answer, text: '', frames: [], stream }
     }
     const parsed: unknown = response.body === '' ? [] : JSON.parse(response.body)
     const frames = Array.isArray(parsed) ? (parsed as ServerFrame[]) : []

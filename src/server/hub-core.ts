@@ -1,0 +1,148 @@
+import type { HoldfastError } from '../base/errors.ts'
+import { isHoldfastError } from '../base/errors.ts'
+import type { Hello } from '../protocol/frames.ts'
+import { Authorizer } from './authorize.ts'
+import type { Authorize, User } from './authorize.ts'
+import { publisherTag, userTag } from './digest.ts'
+import type { Environment } from './environment.ts'
+import { refusal, welcomeText } from './frame-text.ts'
+import type { HubLimits } from './limits.ts'
+import { Links } from './links.ts'
+import { Publisher } from './publisher.ts'
+import type { Store } from './store.ts'
+import { Tails } from './tails.ts'
+import { TurnFlush } from './turn-flush.ts'
+
+/** The request behind a link, as the hooks see it. */
+export interface HookRequest {
+  /** Path and query as they were asked for. */
+  readonly url: string
+  /** A header by its lower-case name. */
+  header(name: string): string | undefined
+  /** Address of the peer, where the platform tells it. */
+  readonly remoteAddress: string | undefined
+}
+
+/** Returns the user behind a token, or null for somebody who is not authenticated; throwing refuses with 401. */
+export type Authenticate = (question: {
+  readonly token: string | undefined
+  readonly request: HookRequest
+}) => User | null | Promise<User | null>
+
+/** Something that failed and was not the peer's fault. */
+export interface HubFailure {
+  readonly error: unknown
+  /** What the hub was doing. */
+  readonly context: string
+}
+
+export interface CoreOptions {
+  readonly store: Store
+  readonly authenticate: Authenticate | undefined
+  readonly authorize: Authorize
+  readonly limits: HubLimits
+  readonly onError: ((failure: HubFailure) => void) | undefined
+}
+
+/** What every endpoint of one hub shares. */
+export class HubCore {
+  readonly environment: Environment
+  readonly limits: HubLimits
+  readonly turns: TurnFlush
+  readonly tails: Tails
+  readonly authorizer: Authorizer
+  readonly publisher: Publisher
+  readonly links: Links
+  readonly #options: CoreOptions
+
+  constructor(options: CoreOptions, environment: Environment) {
+    const { store, limits } = options
+    const { clock } = environment
+    const { report } = this
+    this.#options = options
+    this.environment = environment
+    this.limits = limits
+    this.turns = new TurnFlush(environment, (error) => report(error, 'the end of a turn'))
+    this.tails = new Tails({ store, clock, limits, turns: this.turns, report })
+    this.authorizer = new Authorizer(options.authorize, { clock, limits, report })
+    this.publisher = new Publisher({ store, authorizer: this.authorizer, limits, report })
+    this.links = new Links(clock, limits)
+  }
+
+  get clock(): Environment['clock'] {
+    return this.environment.clock
+  }
+
+  readonly now = (): number => this.environment.clock.now()
+
+  /** Tells the application of a failure. */
+  readonly report = (error: unknown, context: string): void => {
+    try {
+      this.#options.onError?.({ error, context })
+    } catch {
+      // A hook for failures that fails itself has nobody left to tell.
+    }
+  }
+
+  /**
+   * Who is behind a token.
+   * @throws HoldfastError `unauthorized` when the hook throws, `unavailable` when it does not answer in time
+   */
+  async authenticate(token: string | undefined, request: HookRequest): Promise<User | null> {
+    const { authenticate } = this.#options
+    if (!authenticate) return null
+    const { clock, limits } = this
+    const user = await new Promise<User | null>((resolve, reject) => {
+      const cancel = clock.after(limits.helloMs, () => {
+        this.report(new Error(`authenticate did not answer in ${limits.helloMs} ms`), 'authenticate')
+        reject(refusal('unavailable', 'the user cannot be checked now; try again', { retryAfterMs: 1000 }))
+      })
+      const ask = async (): Promise<User | null> => authenticate({ token, request })
+      ask().then(
+        (answer) => {
+          cancel()
+          resolve(answer)
+        },
+        () => {
+          cancel()
+          reject(refusal('unauthorized', token === undefined ? 'a token is needed here' : 'the token was refused'))
+        },
+      )
+    })
+    if (user === null || (typeof user.userId === 'string' && user.userId !== '')) return user
+    throw new TypeError('authenticate must return { userId } with a text that is not empty, or null')
+  }
+
+  /** The beat in force for what a client asked for (PROTOCOL.md §7.1). */
+  heartbeatMs(asked: number | undefined): number {
+    const { heartbeatMs, heartbeatMinMs, heartbeatMaxMs } = this.limits
+    return Math.round(Math.min(Math.max(asked ?? heartbeatMs, heartbeatMinMs), heartbeatMaxMs))
+  }
+
+  welcome(hello: Pick<Hello, 'nonce' | 'client'>, user: User | null, heartbeatMs: number): string {
+    return welcomeText({
+      nonce: hello.nonce,
+      timeMs: this.clock.wall(),
+      heartbeatMs,
+      user: userTag(user === null ? null : user.userId),
+      publisher: publisherTag(hello.client),
+      maxDataBytes: this.limits.dataBytes,
+      maxBatchBytes: this.limits.batchBytes,
+    })
+  }
+
+  /** Whatever was thrown as an error of PROTOCOL.md §10; what is not one is reported, and told without its text. */
+  asRefusal(error: unknown, context: string): HoldfastError {
+    if (isHoldfastError(error)) return error
+    this.report(error, context)
+    return refusal('internal', 'the hub failed; its log says why')
+  }
+
+  /** Why no link can be opened now, if that is so. */
+  refuseLink(): HoldfastError | null {
+    const retryAfterMs = 1000 + Math.floor(this.clock.random() * 4000)
+    if (this.links.draining) return refusal('unavailable', 'the hub is closing; come back later', { retryAfterMs })
+    if (this.links.full) return refusal('unavailable', 'the hub has no room for another link now', { retryAfterMs })
+    return null
+  }
+}

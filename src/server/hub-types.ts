@@ -1,0 +1,70 @@
+import type { AttachableServer } from './attach.ts'
+import type { Authorize } from './authorize.ts'
+import type { Authenticate, HubFailure } from './hub-core.ts'
+import type { HubLimits } from './limits.ts'
+import type { Store } from './store.ts'
+
+/** Channels without a map: any name, any data. */
+export type Untyped = Readonly<Record<string, unknown>>
+/** The names of a channel map. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-template-expression -- errors print the names, not `keyof`
+export type ChannelOf<Channels extends object> = `${keyof Channels & string}`
+/** The data of one channel of a map. */
+export type DataOf<Channels extends object, Channel extends string> = Channel extends keyof Channels
+  ? Channels[Channel]
+  : never
+
+export interface HubOptions {
+  /** Where the logs live. One that is given is not closed by the hub. @default memoryStore() */
+  readonly store?: Store | undefined
+  /** Says who is behind a token; throwing refuses with 401. @default everybody is anonymous */
+  readonly authenticate?: Authenticate | undefined
+  /**
+   * Says who may do what on which channel. Answers are kept for 2 s and asked for again before messages are handed over;
+   * one that takes longer than 2 s counts as "cannot be said now".
+   */
+  readonly authorize: Authorize
+  /** Origins of pages that may use the hub, besides its own: exactly as a browser sends them. @default [] */
+  readonly origins?: readonly string[] | undefined
+  /** Lets WebSocket clients in that send no `Origin`, as programs do. @default false */
+  readonly allowMissingOrigin?: boolean | undefined
+  /** Bounds and durations; see `HubLimits`. */
+  readonly limits?: { readonly [Name in keyof HubLimits]?: number | undefined } | undefined
+  /** Told of every failure that is not the peer's fault. May not throw. */
+  readonly onError?: ((failure: HubFailure) => void) | undefined
+}
+
+export interface HubPublishOptions {
+  /** A repeat with the same key within two minutes is not appended again. 1 to 128 visible ASCII characters. */
+  readonly key?: string | undefined
+}
+
+export interface HubHealth {
+  readonly status: 'ready' | 'draining'
+  /** Links and held requests that are open. */
+  readonly links: number
+  /** Channels whose end is held in memory for readers. */
+  readonly channels: number
+}
+
+export interface Hub<Channels extends object = Untyped> {
+  /**
+   * Serves WebSocket and the HTTP endpoints below `path` on a server of `node:http` or `node:https`; other paths stay
+   * the application's. Returns the function that undoes it.
+   */
+  attach(server: AttachableServer, options?: { readonly path?: string | undefined }): () => void
+  /** Serves the HTTP endpoints by web standards, below any base path. */
+  readonly fetch: (request: Request) => Promise<Response>
+  /**
+   * Appends a message. Resolves when the store has it.
+   * @throws HoldfastError `invalid-argument`, `too-large`, `conflict`, `unknown` or `unavailable`
+   */
+  publish<Channel extends ChannelOf<Channels>>(
+    channel: Channel,
+    data: DataOf<Channels, Channel>,
+    options?: HubPublishOptions,
+  ): Promise<{ readonly position: string; readonly id: string }>
+  readonly health: HubHealth
+  /** Drains: links are told to come back elsewhere, held polls are answered, then all is ended. Idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,81 @@
+import { attachTo } from './attach.ts'
+import type { Environment } from './environment.ts'
+import { answerFetch } from './fetch.ts'
+import { Gateway } from './gateway.ts'
+import { HubCore } from './hub-core.ts'
+import type { HookRequest } from './hub-core.ts'
+import type { Hub, HubOptions, Untyped } from './hub-types.ts'
+import { limitsOf } from './limits.ts'
+import { MemoryStore } from './memory-store.ts'
+import { nodeEnvironment } from './node-clock.ts'
+import { checkOriginList } from './origins.ts'
+import { publishOwn } from './own-publish.ts'
+import { SocketSession } from './socket-session.ts'
+import type { SocketSink } from './socket-session.ts'
+import { WebSocketGateway } from './websocket-gateway.ts'
+
+/** What runs a hub without sockets: for tests, and for simulation on another clock. */
+export interface HubInternals {
+  readonly core: HubCore
+  readonly gateway: Gateway
+  /** The session of a WebSocket link whose wire is `sink`. */
+  readonly connect: (sink: SocketSink, request?: HookRequest) => SocketSession
+}
+
+const ownRequest: HookRequest = { url: '/', header: () => undefined, remoteAddress: undefined }
+
+/** A hub on another clock or event loop than Node's, with its inner parts. */
+export const createHubIn = <Channels extends object = Untyped>(
+  options: HubOptions,
+  environment: Environment,
+): Hub<Channels> & HubInternals => {
+  if (typeof options.authorize !== 'function') {
+    throw new TypeError('holdfast: createHub needs `authorize`; `authorize: () => true` lets everybody do everything')
+  }
+  const origins = options.origins ?? []
+  checkOriginList(origins)
+  const limits = limitsOf(options.limits)
+  const store = options.store ?? new MemoryStore({}, environment)
+  const { authenticate, authorize, onError } = options
+  const core = new HubCore({ store, authenticate, authorize, limits, onError }, environment)
+  const gateway = new Gateway(core, { origins, allowMissingOrigin: options.allowMissingOrigin === true })
+  let sockets: WebSocketGateway | undefined
+  const undo = new Set<() => void>()
+  let closing: Promise<void> | undefined
+
+  const close = async (): Promise<void> => {
+    await core.links.drain()
+    for (const detach of undo) detach()
+    core.tails.close()
+    if (!options.store) await store.close()
+  }
+
+  return {
+    core,
+    gateway,
+    connect: (sink, request = ownRequest) => new SocketSession(core, sink, request),
+    attach: (server, { path = '/realtime' } = {}) => {
+      sockets ??= new WebSocketGateway(core, gateway)
+      const detach = attachTo(server, path, core, gateway, sockets)
+      undo.add(detach)
+      return () => {
+        undo.delete(detach)
+        detach()
+      }
+    },
+    fetch: (request) => answerFetch(gateway, request),
+    publish: (channel, data, { key } = {}) => publishOwn(store, limits.dataBytes, { channel, data, key }),
+    get health() {
+      const status = core.links.draining ? ('draining' as const) : ('ready' as const)
+      return { status, links: core.links.size, channels: core.tails.size }
+    },
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+/** A hub: the server side of Holdfast. Nothing is served before `attach` or `fetch`. */
+export const createHub = <Channels extends object = Untyped>(options: HubOptions): Hub<Channels> =>
+  createHubIn<Channels>(options, nodeEnvironment)

@@ -1,0 +1,118 @@
+/** Every bound and duration of a hub. Bytes are UTF-8 bytes; durations are milliseconds of the hub's clock. */
+export interface HubLimits {
+  /** One request body or WebSocket message. @default 262144 */
+  readonly batchBytes: number
+  /** The JSON of one message's data. @default 65536 */
+  readonly dataBytes: number
+  /** @default 64 */
+  readonly publishesPerBatch: number
+  /** @default 256 */
+  readonly framesPerBatch: number
+  /** @default 128 */
+  readonly channelsPerReader: number
+  /** Channels in the query of a `GET`. @default 16 */
+  readonly channelsPerUrl: number
+  /** @default 8192 */
+  readonly tokenBytes: number
+  /** Nesting of JSON in a batch. @default 32 */
+  readonly jsonDepth: number
+  /** Messages of one answer, and one page of catching up on a link. @default 262144 */
+  readonly answerBytes: number
+  /** Messages of one read from the store. @default 1000 */
+  readonly messagesPerPage: number
+  /** What a link may have unsent before nothing more is pushed to it. @default 65536 */
+  readonly highWaterBytes: number
+  /** Links and held requests at one time; above it the hub answers 503. @default 20000 */
+  readonly links: number
+  /** Publishes of one link that wait for their answer before the link is not read any more. @default 256 */
+  readonly publishesInFlight: number
+  /** From the start of a link or request to its valid hello. @default 10000 */
+  readonly helloMs: number
+  /** A link that took no byte for so long is destroyed. @default 60000 */
+  readonly stallMs: number
+  /** Longest hold of a poll. @default 25000 */
+  readonly holdMs: number
+  /** Beat of a client that asks for none. @default 10000 */
+  readonly heartbeatMs: number
+  /** @default 3000 */
+  readonly heartbeatMinMs: number
+  /** @default 60000 */
+  readonly heartbeatMaxMs: number
+  /** From the welcome of a stream to the heartbeat that proves it (100 to 500). @default 120 */
+  readonly secondFrameMs: number
+  /** How often links are looked at for beats and stalls. @default 500 */
+  readonly sweepMs: number
+  /** Time that `authorize` has. @default 2000 */
+  readonly authorizeMs: number
+  /** Age at which an answer of `authorize` is asked for again. @default 2000 */
+  readonly permissionMs: number
+  /** Answers of `authorize` that are kept. @default 20000 */
+  readonly permissions: number
+  /** How long a poll waits for a permission before it answers without that channel. @default 250 */
+  readonly permissionWaitMs: number
+  /** How often the tail of a channel is compared with the store. @default 10000 */
+  readonly positionCheckMs: number
+  /** How long the tail of a channel outlives its last reader. @default 30000 */
+  readonly tailLingerMs: number
+  /** Messages that a channel's tail holds. @default 1000 */
+  readonly tailMessages: number
+  /** Bytes that a channel's tail holds. @default 262144 */
+  readonly tailBytes: number
+  /** Tails that are kept without a reader. @default 1000 */
+  readonly idleTails: number
+  /** From the end of a link, said to the peer, to its destruction when the peer does not play its part. @default 2000 */
+  readonly closeMs: number
+  /** Longest drain in `close()`. @default 30000 */
+  readonly drainMs: number
+  /** Links that are told to go come back spread over this time. @default 5000 */
+  readonly goodbyeSpreadMs: number
+}
+
+/** The defaults, those of PROTOCOL.md §9 among them. */
+export const DEFAULT_LIMITS: HubLimits = Object.freeze({
+  batchBytes: 256 * 1024,
+  dataBytes: 64 * 1024,
+  publishesPerBatch: 64,
+  framesPerBatch: 256,
+  channelsPerReader: 128,
+  channelsPerUrl: 16,
+  tokenBytes: 8192,
+  jsonDepth: 32,
+  answerBytes: 256 * 1024,
+  messagesPerPage: 1000,
+  highWaterBytes: 64 * 1024,
+  links: 20_000,
+  publishesInFlight: 256,
+  helloMs: 10_000,
+  stallMs: 60_000,
+  holdMs: 25_000,
+  heartbeatMs: 10_000,
+  heartbeatMinMs: 3000,
+  heartbeatMaxMs: 60_000,
+  secondFrameMs: 120,
+  sweepMs: 500,
+  authorizeMs: 2000,
+  permissionMs: 2000,
+  permissions: 20_000,
+  permissionWaitMs: 250,
+  positionCheckMs: 10_000,
+  tailLingerMs: 30_000,
+  tailMessages: 1000,
+  tailBytes: 256 * 1024,
+  idleTails: 1000,
+  closeMs: 2000,
+  drainMs: 30_000,
+  goodbyeSpreadMs: 5000,
+})
+
+/** The defaults with what the user set; throws a `TypeError` for a value that is not a positive number. */
+export const limitsOf = (given: { readonly [Name in keyof HubLimits]?: number | undefined } = {}): HubLimits => {
+  const limits: Record<string, number> = { ...DEFAULT_LIMITS }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue
+    if (!(name in DEFAULT_LIMITS)) throw new TypeError(`holdfast: limits.${name} is not a limit`)
+    if (!(value > 0)) throw new TypeError(`holdfast: limits.${name} must be a positive number, not ${value}`)
+    limits[name] = value
+  }
+  return Object.freeze(limits as unknown as HubLimits)
+}

@@ -1,0 +1,106 @@
+import { samePlace, startOf } from '../protocol/position.ts'
+import type { Place } from '../protocol/position.ts'
+import { wireBytes } from './store.ts'
+import type { Page, PageLimit, ReadFrom, StoredMessage } from './store.ts'
+
+interface Entry {
+  readonly message: StoredMessage
+  readonly bytes: number
+  readonly atMs: number
+}
+
+/** The messages of one channel: appended at one end, trimmed by count and age at the other. */
+export class MemoryLog {
+  readonly epoch: string
+  /** The newest trimmed message, or the start. */
+  #base: Place
+  #head: Place
+  // Trimmed entries leave the array in large pieces, so that trimming costs O(1) a message.
+  #entries: Entry[] = []
+  #first = 0
+
+  constructor(epoch: string) {
+    this.epoch = epoch
+    this.#base = startOf(epoch)
+    this.#head = this.#base
+  }
+
+  get head(): Place {
+    return this.#head
+  }
+
+  get base(): Place {
+    return this.#base
+  }
+
+  append(message: StoredMessage, atMs: number): void {
+    this.#entries.push({ message, bytes: wireBytes(message), atMs })
+    this.#head = this.#placeOf(message)
+  }
+
+  /** Drops the oldest until at most `messages` are left and none was appended before `sinceMs`. */
+  trim(messages: number, sinceMs: number): void {
+    let first = this.#first
+    const { length } = this.#entries
+    while (first < length && (length - first > messages || this.#at(first).atMs < sinceMs)) first++
+    if (first === this.#first) return
+    this.#base = this.#placeOf(this.#at(first - 1).message)
+    this.#first = first
+    if (first * 2 >= length) {
+      this.#entries = this.#entries.slice(first)
+      this.#first = 0
+    }
+  }
+
+  /** Forgets the newest `count` messages, as a failover to a replica that lags does. */
+  loseTail(count: number): void {
+    this.#entries.length = Math.max(this.#first, this.#entries.length - count)
+    const last = this.#entries.at(-1)
+    this.#head = last && this.#entries.length > this.#first ? this.#placeOf(last.message) : this.#base
+  }
+
+  read(from: ReadFrom, limit: PageLimit): Page {
+    if (from === 'latest') return { after: this.#head, messages: [], more: false }
+    if (from === 'earliest') return this.#page(this.#base, limit)
+    if ('last' in from) {
+      const count = Math.min(from.last, this.#entries.length - this.#first)
+      const index = this.#entries.length - count
+      return this.#page(index === this.#first ? this.#base : this.#placeOf(this.#at(index - 1).message), limit)
+    }
+    const gap = this.#gapAt(from.after)
+    return gap ? { ...this.#page(gap.to, limit), gap } : this.#page(from.after, limit)
+  }
+
+  /** What cannot be served to a reader at `place` (PROTOCOL.md §3.10, §3.11). */
+  #gapAt(place: Place): Page['gap'] {
+    const from = place
+    if (place.epoch !== this.epoch) return { from, to: this.#base, reason: 'epoch' }
+    if (place.offset < this.#base.offset) return { from, to: this.#base, reason: 'trimmed' }
+    if (place.offset > this.#head.offset) return { from, to: this.#head, reason: 'lost-tail' }
+    const index = this.#first + place.offset - this.#base.offset
+    const known = index === this.#first ? this.#base : this.#placeOf(this.#at(index - 1).message)
+    return samePlace(known, place) ? undefined : { from, to: this.#head, reason: 'lost-tail' }
+  }
+
+  #page(after: Place, limit: PageLimit): Page {
+    const messages: StoredMessage[] = []
+    let index = this.#first + after.offset - this.#base.offset
+    for (let bytes = 0; index < this.#entries.length && messages.length < limit.messages; index++) {
+      const entry = this.#at(index)
+      bytes += entry.bytes
+      if (bytes > limit.bytes && messages.length > 0) break
+      messages.push(entry.message)
+    }
+    return { after, messages, more: index < this.#entries.length }
+  }
+
+  #at(index: number): Entry {
+    const entry = this.#entries[index]
+    if (!entry) throw new RangeError(`no entry ${index} in a log of ${this.#entries.length}`)
+    return entry
+  }
+
+  #placeOf(message: StoredMessage): Place {
+    return { epoch: this.epoch, offset: message.offset, id: message.id }
+  }
+}

@@ -1,0 +1,109 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../base/clock.ts'
+import type { Gateway } from './gateway.ts'
+import type { GatewayRequest, GatewayResponse, ReadBody } from './gateway-types.ts'
+import type { StreamOut } from './stream-session.ts'
+import { unsentBytes } from './unsent-bytes.ts'
+
+/** How long the rest of a body that nobody wants is taken, so that the answer is read before the connection closes. */
+const LINGER_MS = 1000
+
+/** Answers one request of Node's HTTP server. Never throws. */
+export const answerNode = async (
+  gateway: Gateway,
+  target: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  clock: Clock,
+): Promise<void> => {
+  const gone = new AbortController()
+  response.on('close', () => gone.abort())
+  // Without a listener an error of the socket would end the process.
+  response.on('error', () => gone.abort())
+  request.on('error', () => gone.abort())
+  const answer = await gateway.handle(gatewayRequest(target, request, gone.signal))
+  if (response.destroyed) return
+  send(answer, request, response, clock)
+}
+
+/** A request as the gateway sees it. */
+export const gatewayRequest = (target: string, request: IncomingMessage, signal: AbortSignal): GatewayRequest => ({
+  method: request.method ?? 'GET',
+  target,
+  header: (name) => {
+    const value = request.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  },
+  body: readNodeBody(request),
+  signal,
+  remoteAddress: request.socket.remoteAddress,
+})
+
+const readNodeBody =
+  (request: IncomingMessage): ReadBody =>
+  (maxBytes) =>
+    new Promise((resolve) => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      const onData = (chunk: Buffer): void => {
+        bytes += chunk.length
+        if (bytes > maxBytes) finish({ kind: 'too-large' })
+        else chunks.push(chunk)
+      }
+      const onEnd = (): void => {
+        const whole = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+        finish(isUtf8(whole) ? { kind: 'text', text: whole.toString('utf8') } : { kind: 'not-utf8' })
+      }
+      const onGone = (): void => finish({ kind: 'gone' })
+      const finish = (result: Awaited<ReturnType<ReadBody>>): void => {
+        request.off('data', onData).off('end', onEnd).off('close', onGone)
+        if (result.kind === 'too-large') request.pause()
+        resolve(result)
+      }
+      request.on('data', onData).on('end', onEnd).on('close', onGone)
+    })
+
+const send = (answer: GatewayResponse, request: IncomingMessage, response: ServerResponse, clock: Clock): void => {
+  const { status, headers, body } = answer
+  if (typeof body !== 'string') {
+    response.writeHead(status, headers)
+    response.flushHeaders()
+    const stream = body(nodeStream(response))
+    response.on('drain', () => stream.drained())
+    response.on('close', () => stream.gone())
+    return
+  }
+  const length = { 'Content-Length': String(Buffer.byteLength(body)) }
+  if (request.complete) {
+    response.writeHead(status, status === 204 ? headers : { ...headers, ...length })
+    response.end(body)
+    return
+  }
+  // The body was not read to its end. What still comes is dropped for a moment, for a close with unread bytes is a
+  // reset that can overtake the answer.
+  response.writeHead(status, { ...headers, ...length, Connection: 'close' })
+  response.write(body)
+  request.resume()
+  const end = (): void => {
+    cancel()
+    response.end()
+  }
+  const cancel = clock.after(LINGER_MS, end)
+  request.once('end', end)
+  response.once('close', cancel)
+}
+
+const nodeStream = (response: ServerResponse): StreamOut => ({
+  write: (chunk) => {
+    if (!response.writableEnded && !response.destroyed) response.write(chunk)
+  },
+  buffered: () => response.writableLength,
+  unsent: () => response.writableLength + unsentBytes(response.socket),
+  end: () => {
+    response.end()
+  },
+  destroy: () => {
+    response.destroy()
+  },
+})

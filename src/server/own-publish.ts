@@ -1,0 +1,68 @@
+import { HoldfastError, isHoldfastError } from '../base/errors.ts'
+import { formatPosition } from '../protocol/position.ts'
+import { isPublishKey, readChannel } from '../protocol/validate-client-frames.ts'
+import type { Appended, Store } from './store.ts'
+
+/** Keys that the application uses live apart from all users'. */
+const APPLICATION = '\u0000application'
+
+export interface OwnPublish {
+  readonly channel: string
+  readonly data: unknown
+  readonly key: string | undefined
+}
+
+/** What the application itself publishes: checked as its own argument, not as a peer's request. */
+export const publishOwn = async (
+  store: Store,
+  dataBytes: number,
+  { channel, data, key }: OwnPublish,
+): Promise<{ readonly position: string; readonly id: string }> => {
+  const json = jsonOf(channel, data)
+  checkChannel(channel)
+  if (key !== undefined && !isPublishKey(key)) {
+    throw new HoldfastError('invalid-argument', 'key must be 1 to 128 visible ASCII characters', { field: 'key' })
+  }
+  const bytes = Buffer.byteLength(json)
+  if (bytes > dataBytes) {
+    const message = `the data has ${bytes} bytes of JSON; one message may have ${dataBytes} at most`
+    throw new HoldfastError('too-large', message, { channel })
+  }
+  let appended: Appended
+  try {
+    appended = await store.append(channel, {
+      json,
+      ...(key === undefined ? {} : { key: { userId: APPLICATION, key } }),
+    })
+  } catch (cause) {
+    throw new HoldfastError('unavailable', 'the store cannot take the message now', { channel, retryable: true, cause })
+  }
+  if (appended.kind === 'appended') return { position: formatPosition(appended.place), id: appended.place.id }
+  if (appended.kind === 'full') {
+    throw new HoldfastError('unavailable', 'no more keys can be remembered now', { channel, retryable: true })
+  }
+  const message = appended.kind === 'conflict' ? 'this key was used with other data' : 'the time of this key is over'
+  throw new HoldfastError(appended.kind, message, { channel })
+}
+
+const checkChannel = (channel: unknown): void => {
+  try {
+    readChannel(channel, 'channel')
+  } catch (cause) {
+    throw new HoldfastError('invalid-argument', isHoldfastError(cause) ? cause.message : 'a bad name', {
+      field: 'channel',
+    })
+  }
+}
+
+const jsonOf = (channel: string, data: unknown): string => {
+  let json: string | undefined
+  let cause: unknown
+  try {
+    json = JSON.stringify(data)
+  } catch (error) {
+    cause = error
+  }
+  if (json !== undefined) return json
+  throw new HoldfastError('invalid-argument', 'the data has no JSON', { field: 'data', channel, cause })
+}

@@ -1,0 +1,143 @@
+import type { HoldfastError } from '../base/errors.ts'
+import type { Publish } from '../protocol/frames.ts'
+import type { Place } from '../protocol/position.ts'
+import type { Authorizer, User } from './authorize.ts'
+import { publisherTag } from './digest.ts'
+import { ackText, errorText, refusal } from './frame-text.ts'
+import type { HubLimits } from './limits.ts'
+import type { AppendRequest, Store } from './store.ts'
+
+export interface PublisherContext {
+  readonly store: Store
+  readonly authorizer: Authorizer
+  readonly limits: HubLimits
+  readonly report: (error: unknown, context: string) => void
+}
+
+/** What became of a publish: the place of its message, or why there is none. */
+export type Outcome = { readonly place: Place } | { readonly refused: HoldfastError }
+
+/** The user part of a key for those who are not authenticated; a user's id is never empty. */
+export const ANONYMOUS = ''
+
+/** Appends what clients publish: size, permission, and one client's publishes one by one (PROTOCOL.md §8). */
+export class Publisher {
+  readonly #context: PublisherContext
+  /** The last publish under way of each user and client, over all their links. */
+  readonly #lanes = new Map<string, Promise<unknown>>()
+
+  constructor(context: PublisherContext) {
+    this.#context = context
+  }
+
+  /** The publishing side of one link of a client; for HTTP, of one request. */
+  link(user: User | null, client: string): PublishLink {
+    const lane = `${client}${user === null ? '' : `:${user.userId}`}`
+    return new PublishLink(user, client, (request, channel) => this.append(user, channel, request), {
+      inTurn: (task) => this.#inTurn(lane, task),
+    })
+  }
+
+  /** One publish, checked and appended. Never rejects. */
+  async append(user: User | null, channel: string, request: AppendRequest): Promise<Outcome> {
+    const { store, authorizer, limits, report } = this.#context
+    const bytes = Buffer.byteLength(request.json)
+    if (bytes > limits.dataBytes) {
+      const message = `the data has ${bytes} bytes of JSON; one message may have ${limits.dataBytes} at most`
+      return { refused: refusal('too-large', message, { field: 'data' }) }
+    }
+    const known = authorizer.check({ user, action: 'publish', channel })
+    const permission = known instanceof Promise ? await known : known
+    if (!permission.allowed) return { refused: permission.refused }
+    try {
+      const appended = await store.append(channel, request)
+      return appended.kind === 'appended' ? { place: appended.place } : { refused: refusals[appended.kind]() }
+    } catch (error) {
+      report(error, 'appending to the store')
+      const message = 'the store cannot take the message now; publish it again later'
+      return { refused: refusal('unavailable', message, { retryAfterMs: 1000 }) }
+    }
+  }
+
+  #inTurn<Result>(lane: string, task: () => Promise<Result>): Promise<Result> {
+    const before = this.#lanes.get(lane)
+    const current = before ? before.then(task) : task()
+    this.#lanes.set(lane, current)
+    const over = (): void => {
+      if (this.#lanes.get(lane) === current) this.#lanes.delete(lane)
+    }
+    current.then(over, over)
+    return current
+  }
+}
+
+const refusals = {
+  unknown: () =>
+    refusal(
+      'unknown',
+      'the key or the time of this publish is over; it may have been appended earlier, and is not now',
+    ),
+  conflict: () =>
+    refusal('conflict', 'this key was used with other data; a publish that is sent again must be the same', {
+      field: 'key',
+    }),
+  full: () =>
+    refusal('unavailable', 'no more keys can be remembered on this channel now; publish it again later', {
+      retryAfterMs: 5000,
+    }),
+} as const
+
+/** Keeps the order of one link: after a refusal that can be retried nothing above it is taken (PROTOCOL.md §8.7). */
+export class PublishLink {
+  readonly #user: User | null
+  readonly #client: string
+  readonly #append: (request: AppendRequest, channel: string) => Promise<Outcome>
+  readonly #lane: { inTurn<Result>(task: () => Promise<Result>): Promise<Result> }
+  readonly #publisher: string
+  #refused = Infinity
+
+  constructor(
+    user: User | null,
+    client: string,
+    append: (request: AppendRequest, channel: string) => Promise<Outcome>,
+    lane: { inTurn<Result>(task: () => Promise<Result>): Promise<Result> },
+  ) {
+    this.#user = user
+    this.#client = client
+    this.#append = append
+    this.#lane = lane
+    this.#publisher = publisherTag(client)
+  }
+
+  /** The text of the ack, or of the error with the publish's sequence. Never rejects. */
+  publish(frame: Publish): Promise<string> {
+    return this.#lane.inTurn(() => this.#answer(frame))
+  }
+
+  async #answer(frame: Publish): Promise<string> {
+    const { sequence } = frame
+    if (sequence > this.#refused) {
+      const message = `publish ${this.#refused} was refused and must come again first`
+      return errorText(refusal('out-of-order', message), { sequence })
+    }
+    const outcome = await this.#append(this.#request(frame), frame.channel)
+    if ('place' in outcome) {
+      if (sequence === this.#refused) this.#refused = Infinity
+      return ackText(sequence, outcome.place)
+    }
+    if (outcome.refused.retryable) this.#refused = sequence
+    else if (sequence === this.#refused) this.#refused = Infinity
+    return errorText(outcome.refused, { sequence })
+  }
+
+  #request({ sequence, key, until, data }: Publish): AppendRequest {
+    const userId = this.#user?.userId ?? ANONYMOUS
+    return {
+      json: JSON.stringify(data),
+      publisher: this.#publisher,
+      key: key === undefined ? { userId, client: this.#client, sequence } : { userId, key },
+      ...(this.#user === null ? {} : { sender: this.#user.userId }),
+      ...(until === undefined ? {} : { untilMs: until }),
+    }
+  }
+}

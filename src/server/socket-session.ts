@@ -1,0 +1,267 @@
+import type { HoldfastError, WireErrorCode } from '../base/errors.ts'
+import type { ClientFrame, Hello } from '../protocol/frames.ts'
+import { concernOf, readBatch, readClientFrame } from '../protocol/validate-client-frames.ts'
+import { errorText, goodbyeText, refusal } from './frame-text.ts'
+import type { HookRequest, HubCore } from './hub-core.ts'
+import { Link } from './link.ts'
+import type { Sink } from './link.ts'
+import type { Member } from './links.ts'
+import type { PublishLink } from './publisher.ts'
+import { Reader } from './reader.ts'
+
+/** The socket of a session: what a WebSocket does, without its wire. Nothing here may throw. */
+export interface SocketSink extends Sink {
+  /** Says goodbye on the wire after what was written. `reason` is short ASCII. */
+  close(code: number, reason: string): void
+}
+
+/** Close codes of PROTOCOL.md §5.6. */
+const CLOSE_CODES: Partial<Record<WireErrorCode, number>> = {
+  'bad-request': 4400,
+  unauthorized: 4401,
+  forbidden: 4403,
+  'forbidden-origin': 4403,
+  timeout: 4408,
+  'too-large': 4413,
+  'too-many': 4429,
+  'rate-limited': 4429,
+}
+
+/** Batches that wait while the hello is being looked at; a client that sends more of them is not read from. */
+const MOST_EARLY = 64
+
+type PauseReason = 'link' | 'publishes' | 'opening' | 'drain'
+
+type State =
+  | { readonly name: 'hello' }
+  | { readonly name: 'opening'; readonly early: string[] }
+  | { readonly name: 'open'; readonly reader: Reader; readonly publisher: PublishLink }
+  /** `ended`: the last batch is written. `gone`: nothing is left. */
+  | { readonly name: 'ended' | 'gone' }
+
+/** One WebSocket link (PROTOCOL.md §5): hello, subscriptions, publishes. `websocket-gateway.ts` gives it a wire. */
+export class SocketSession implements Member {
+  readonly #core: HubCore
+  readonly #sink: SocketSink
+  readonly #request: HookRequest
+  readonly #leave: () => void
+  #link: Link
+  #state: State = { name: 'hello' }
+  #publishes = 0
+  #goodbye: string | null = null
+  /** Reasons for which the peer is not read from now. */
+  readonly #pauses = new Set<PauseReason>()
+  #cancelDeadline: () => void
+
+  constructor(core: HubCore, sink: SocketSink, request: HookRequest) {
+    this.#core = core
+    this.#sink = sink
+    this.#request = request
+    this.#leave = core.links.add(this)
+    this.#link = this.#newLink(core.limits.heartbeatMs)
+    const { helloMs } = core.limits
+    this.#cancelDeadline = core.clock.after(helloMs, () => {
+      this.#end(refusal('timeout', `a valid hello must come within ${helloMs} ms`))
+    })
+  }
+
+  /** One text message of the peer. */
+  receive(text: string): void {
+    try {
+      this.#receive(text)
+    } catch (error) {
+      this.#end(this.#core.asRefusal(error, 'a WebSocket message'))
+    }
+  }
+
+  /** One binary message of the peer. */
+  receiveBinary(): void {
+    this.#end(refusal('bad-request', 'binary messages are not taken; a batch is text'))
+  }
+
+  /** The network has taken what was buffered. */
+  drained(): void {
+    this.#link.drained()
+  }
+
+  /** The socket is closed. Idempotent. */
+  gone(): void {
+    if (this.#state.name === 'gone') return
+    this.#stop()
+    this.#state = { name: 'gone' }
+    this.#cancelDeadline()
+    this.#leave()
+  }
+
+  sweep(nowMs: number): void {
+    // Before the welcome nothing is sent, and the deadline of the hello is watched.
+    if (this.#state.name === 'open') this.#link.sweep(nowMs)
+  }
+
+  drain(retryAfterMs: number): void {
+    this.#goodbye = goodbyeText('drain', retryAfterMs)
+    this.#pause('drain')
+    this.#sayGoodbye()
+  }
+
+  destroy(): void {
+    this.#sink.destroy()
+  }
+
+  #receive(text: string): void {
+    if (this.#isOver()) return
+    if (Buffer.byteLength(text) > this.#core.limits.batchBytes) {
+      this.#end(refusal('too-large', `a batch may have ${this.#core.limits.batchBytes} bytes at most`))
+      return
+    }
+    if (this.#state.name === 'opening') {
+      if (this.#state.early.length < MOST_EARLY) this.#state.early.push(text)
+      else this.#end(refusal('too-many', `more than ${MOST_EARLY} batches before the welcome`))
+      return
+    }
+    const batch = readBatch(text, this.#core.limits)
+    if (this.#state.name === 'open') {
+      this.#frames(batch)
+      return
+    }
+    const hello = readClientFrame(batch[0], this.#core.limits)
+    if (hello?.type !== 'hello') throw refusal('bad-request', 'the first frame must be a hello')
+    void this.#open(hello, batch.slice(1))
+  }
+
+  async #open(hello: Hello, rest: readonly unknown[]): Promise<void> {
+    const core = this.#core
+    this.#cancelDeadline()
+    const early: string[] = []
+    this.#state = { name: 'opening', early }
+    this.#pause('opening')
+    try {
+      const token = hello.token ?? bearer(this.#request.header('authorization'))
+      const user = await core.authenticate(token, this.#request)
+      if (this.#isOver()) return
+      const heartbeatMs = core.heartbeatMs(hello.heartbeatMs)
+      this.#link = this.#newLink(heartbeatMs)
+      this.#link.push(core.welcome(hello, user, heartbeatMs))
+      const reader = new Reader(this.#link, user, core)
+      this.#state = { name: 'open', reader, publisher: core.publisher.link(user, hello.client) }
+      for (const request of hello.channels ?? []) reader.add(request)
+      this.#frames(rest)
+      for (const text of early) this.receive(text)
+      this.#resume('opening')
+      this.#sayGoodbye()
+    } catch (error) {
+      this.#end(core.asRefusal(error, 'opening a WebSocket link'))
+    }
+  }
+
+  #frames(batch: readonly unknown[]): void {
+    const { limits } = this.#core
+    let publishes = 0
+    for (const value of batch) {
+      if (this.#state.name !== 'open') return
+      const frame = this.#read(value)
+      if (frame?.type !== 'publish') {
+        if (frame) this.#take(frame, this.#state.reader)
+      } else if (++publishes > limits.publishesPerBatch) {
+        const message = `a batch may have ${limits.publishesPerBatch} publishes at most`
+        this.#link.push(errorText(refusal('too-many', message), { sequence: frame.sequence }))
+      } else {
+        this.#publishes++
+        if (this.#publishes >= limits.publishesInFlight) this.#pause('publishes')
+        void this.#state.publisher.publish(frame).then(this.#published)
+      }
+    }
+  }
+
+  /** A bad frame is refused, and the link goes on (PROTOCOL.md §10.3). */
+  #read(value: unknown): ClientFrame | null {
+    try {
+      return readClientFrame(value, this.#core.limits)
+    } catch (error) {
+      this.#link.push(errorText(this.#core.asRefusal(error, 'reading a frame'), concernOf(value)))
+      return null
+    }
+  }
+
+  #take(frame: Exclude<ClientFrame, { readonly type: 'publish' }>, reader: Reader): void {
+    switch (frame.type) {
+      case 'subscribe':
+        reader.add(frame)
+        break
+      case 'unsubscribe':
+        reader.remove(frame.channel)
+        break
+      case 'ping':
+        this.#link.beat()
+        break
+      case 'hello':
+        this.#end(refusal('bad-request', 'a link has one hello'))
+    }
+  }
+
+  readonly #published = (answer: string): void => {
+    this.#publishes--
+    this.#link.push(answer)
+    if (this.#publishes < this.#core.limits.publishesInFlight) this.#resume('publishes')
+    this.#sayGoodbye()
+  }
+
+  /** Once no answer to a publish is owed any more. */
+  #sayGoodbye(): void {
+    if (this.#goodbye === null || this.#publishes > 0 || this.#state.name === 'opening' || this.#isOver()) return
+    this.#link.push(this.#goodbye)
+    this.#finish(1000, 'goodbye')
+  }
+
+  #end(error: HoldfastError): void {
+    if (this.#isOver()) return
+    this.#link.push(errorText(error))
+    this.#finish(CLOSE_CODES[error.code as WireErrorCode] ?? 4503, error.code)
+  }
+
+  #finish(code: number, reason: string): void {
+    this.#link.end(this.#core.now())
+    this.#stop()
+    this.#state = { name: 'ended' }
+    this.#cancelDeadline()
+    this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => this.#sink.destroy())
+    // The peer's part of the farewell is to be read.
+    this.#sink.resume()
+    this.#sink.close(code, reason)
+  }
+
+  #stop(): void {
+    if (this.#state.name === 'open') this.#state.reader.end()
+  }
+
+  #isOver(): boolean {
+    return this.#state.name === 'ended' || this.#state.name === 'gone'
+  }
+
+  #newLink(heartbeatMs: number): Link {
+    const sink = this.#sink
+    const gated: Sink = {
+      write: (batch) => sink.write(batch),
+      writeRun: (run) => sink.writeRun(run),
+      buffered: () => sink.buffered(),
+      unsent: () => sink.unsent(),
+      destroy: () => sink.destroy(),
+      pause: () => this.#pause('link'),
+      resume: () => this.#resume('link'),
+    }
+    return new Link(gated, this.#core, { heartbeatMs, beatsAfterBurst: false, nowMs: this.#core.now() })
+  }
+
+  #pause(reason: PauseReason): void {
+    if (this.#pauses.size === 0) this.#sink.pause()
+    this.#pauses.add(reason)
+  }
+
+  #resume(reason: PauseReason): void {
+    if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.#sink.resume()
+  }
+}
+
+/** The token of an `Authorization: Bearer` header. */
+export const bearer = (header: string | undefined): string | undefined =>
+  header === undefined ? undefined : /^bearer +(\S+) *$/i.exec(header)?.[1]
