@@ -18,7 +18,10 @@ export const answerNode = async (
   clock: Clock,
 ): Promise<void> => {
   const gone = new AbortController()
-  response.on('close', () => gone.abort())
+  response.on('close', () => {
+    // An abort makes an error object: only for those who did go.
+    if (!response.writableFinished) gone.abort()
+  })
   // Without a listener an error of the socket would end the process.
   response.on('error', () => gone.abort())
   request.on('error', () => gone.abort())
