@@ -31,20 +31,18 @@ export interface ConnectionState {
   pending: readonly number[]
   /** When the round starts the next one; `NEVER`: when something else happens. */
   nextAtMs: number
-  /** The first read of the round. */
-  read: 'none' | 'pending' | 'answered' | 'failed'
+  /** The first read of the round failed: plain HTTP does not work, or the hub says no. */
+  httpDown: boolean
   /** Rounds that failed, and links that died young, in a row. */
   failures: number
-  /** Rounds without any welcome, in a row: each doubles the connect deadline. */
-  dark: number
   /** Starts of the newest rounds. */
   starts: readonly number[]
   /** When the next round starts, while waiting. */
   retryAtMs: number
   /** No attempt before (Retry-After, a goodbye). */
   notBeforeMs: number
-  /** When the carrying link is opened anew after a first try of that failed. */
-  replaceAtMs: number
+  /** The carrying link is to be opened anew: it knows too little, or too long nothing was heard of it. */
+  stale: boolean
   /** The next round races although earlier ones failed: a signal came, or the link was a good one. */
   race: boolean
   /** The transport that the next single try takes. */
@@ -115,13 +113,12 @@ export const initialState = ({ rungs }: ConnectionSetup): ConnectionState => ({
   nextLink: 1,
   pending: [],
   nextAtMs: NEVER,
-  read: 'none',
   failures: 0,
-  dark: 0,
   starts: [],
   retryAtMs: NEVER,
   notBeforeMs: 0,
-  replaceAtMs: NEVER,
+  httpDown: false,
+  stale: false,
   race: true,
   single: 0,
   rttMs: 0,
@@ -134,17 +131,20 @@ export const initialState = ({ rungs }: ConnectionSetup): ConnectionState => ({
 export const carrierOf = ({ links }: ConnectionState): LinkView | undefined =>
   links.find((link) => link.phase === 'proven')
 
+/** A second link of the carrying transport is on its way. */
+export const isReplacing = ({ links }: ConnectionState): boolean => links.some((link) => link.purpose === 'replace')
+
 /** Deadline for a welcome, ms: it fits the network, and doubles while nothing works at all (R8, N30). */
-export const connectDeadline = ({ rttMs, dark }: ConnectionState, timing: TimingOptions): number =>
-  Math.min(timing.maxBackoffMs, Math.max(timing.connectMs, 4 * rttMs) * 2 ** Math.min(dark, 9))
+export const connectDeadline = ({ rttMs, failures }: ConnectionState, timing: TimingOptions): number =>
+  Math.min(timing.maxBackoffMs, Math.max(timing.connectMs, 4 * rttMs) * 2 ** Math.min(failures, 9))
 
 /** When the next `tick` is due. */
 export const nextDue = (state: ConnectionState, timing: TimingOptions): number => {
-  const { links, rungs, failures, notBeforeMs, replaceAtMs } = state
+  const { links, rungs, failures, notBeforeMs, stale } = state
   const carrier = carrierOf(state)
   const due = [state.retryAtMs, state.nextAtMs, ...links.map((link) => link.deadlineMs)]
   if (carrier) {
-    due.push(replaceAtMs)
+    if (stale && !isReplacing(state)) due.push(notBeforeMs)
     if (failures || rungs[carrier.rung]?.demotions) due.push(carrier.sinceMs + timing.stableMs)
     // One probe at a time: while one runs, its own deadline is what counts.
     if (!links.some((link) => link.rung < carrier.rung)) {

@@ -17,7 +17,6 @@ import {
   dropAll,
   lost,
   onRefused,
-  replace,
   rungOf,
   schedule,
   settle,
@@ -38,8 +37,10 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
   else if (link.phase === 'proven') lost(s, link, cause)
   else if (carrier && link.purpose === 'replace') {
     // The hub may be busy while the old link still works; else the same transport does not open any more, and is not to be trusted.
-    if (cause === 'server') s.replaceAtMs = Math.max(s.notBeforeMs, now + setup.timing.connectMs)
-    else {
+    if (cause === 'server') {
+      s.stale = true
+      s.notBeforeMs = Math.max(s.notBeforeMs, now + setup.timing.connectMs)
+    } else {
       drop(s, carrier)
       lost(s, carrier, cause)
     }
@@ -50,14 +51,14 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
     if (rung) {
       rung.failed = true
       // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
-      const hidden = s.read === 'pending' && end.code === 'failed' && setup.rungs[link.rung]?.duplex
+      const hidden = s.links.some((each) => each.rung < 0) && end.code === 'failed' && setup.rungs[link.rung]?.duplex
       s.nextAtMs = hidden ? Math.min(s.nextAtMs, now + Math.max(setup.timing.headStartMs, s.rttMs)) : now
     } else {
-      s.read = cause === 'transport' ? 'answered' : 'failed'
+      s.httpDown = cause !== 'transport'
       if (!s.links.length) s.nextAtMs = now
     }
     // Plain HTTP fails, or the hub says no: then the transports further down would fail too.
-    if (cause === 'server' || s.read === 'failed' || !s.pending.length) s.nextAtMs = NEVER
+    if (cause === 'server' || s.httpDown || !s.pending.length) s.nextAtMs = NEVER
     advance(s)
   }
 }
@@ -65,11 +66,9 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
 const onWelcomed = (s: Draft, link: LinkView): void => {
   const { now, setup } = s
   s.rttMs = now - link.sinceMs
-  s.dark = 0
   if (link.rung < 0) {
     // The first read has its answer: HTTP works, so a transport that failed was blocked, and the next one starts.
     s.links = s.links.filter((each) => each !== link)
-    s.read = 'answered'
     if (!s.links.length && s.pending.length) s.nextAtMs = now
   } else {
     const { proof } = setup.rungs[link.rung] ?? {}
@@ -128,8 +127,8 @@ const onWake = (s: Draft, network: boolean): void => {
   } else if (carrier && setup.rungs[carrier.rung]?.duplex) {
     carrier.deadlineMs = Math.min(carrier.deadlineMs, now + wakeMs)
     s.effects.push({ type: 'ping', link: carrier.id })
-  } else replace(s, wakeMs)
-  climb(s)
+  } else if (carrier) s.stale = true
+  climb(s, wakeMs)
 }
 
 /** A link that is given up: by its deadline, or for its silence. */
@@ -147,7 +146,6 @@ const onTick = (s: Draft): void => {
   if (s.retryAtMs <= s.now) startRound(s)
   if (carrier) {
     settle(s, carrier)
-    if (s.replaceAtMs <= s.now) replace(s)
     climb(s)
   } else advance(s)
 }
@@ -162,7 +160,10 @@ const onLinkEvent = (s: Draft, link: LinkView, event: LinkNews): void => {
       break
     case 'goodbye':
       if (event.retryAfterMs) s.notBeforeMs = Math.max(s.notBeforeMs, s.now + event.retryAfterMs)
-      else if (link.phase === 'proven') replace(s)
+      else if (link.phase === 'proven') {
+        s.stale = true
+        climb(s)
+      }
       break
     case 'alive':
       if (link.phase === 'proven') link.deadlineMs = NEVER
@@ -192,7 +193,8 @@ const onEvent = (s: Draft, event: OwnNews): void => {
       onTick(s)
       break
     case 'refresh':
-      if (s.replaceAtMs === NEVER) replace(s)
+      s.stale = carrierOf(s) !== undefined
+      climb(s)
       break
     case 'signal':
       onWake(s, event.network)

@@ -1,6 +1,6 @@
 import type { LinkEnd } from '../transports/transport.ts'
 import { rememberStart, retryDelay, roundAllowedAt } from './backoff.ts'
-import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
+import { carrierOf, connectDeadline, isReplacing, NEVER } from './connection-state.ts'
 import type { ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
 import { pardon, probation, raceOrder, rungAfter, rungToProbe } from './ladder.ts'
 import type { Blame, Rung } from './ladder.ts'
@@ -23,13 +23,6 @@ export const open = (s: Draft, rung: number, purpose: LinkPurpose, ms = connectD
   const view = s.rungs[rung]
   if (view) view.attempts++
   s.effects.push({ type: 'open', link, rung, purpose })
-}
-
-/** Opens the carrying transport anew, from the positions and subscriptions of now, while the old link still runs. */
-export const replace = (s: Draft, ms?: number): void => {
-  const carrier = carrierOf(s)
-  s.replaceAtMs = NEVER
-  if (carrier && !s.links.some((link) => link.purpose === 'replace')) open(s, carrier.rung, 'replace', ms)
 }
 
 /** Writes the verdict on a transport: another one works and this one does not. */
@@ -63,15 +56,12 @@ export const startRound = (s: Draft): void => {
   s.retryAtMs = NEVER
   s.starts = rememberStart(s.starts, now)
   s.race = false
-  s.read = 'none'
+  s.httpDown = false
   for (const rung of s.rungs) rung.failed = false
   if (race) {
     s.pending = raceOrder(s.rungs, now)
     s.nextAtMs = now
-    if (s.setup.firstRead) {
-      s.read = 'pending'
-      open(s, -1, 'read')
-    }
+    if (s.setup.firstRead) open(s, -1, 'read')
   } else open(s, s.single, 'carry')
   advance(s)
 }
@@ -90,7 +80,6 @@ export const advance = (s: Draft): void => {
   if (s.name !== 'connecting' || s.links.length) return
   // Nothing worked, so it is an outage and no verdict is written. The next single try goes on where this round stopped.
   s.single = s.pending[0] ?? rungAfter(s.rungs, s.single)
-  s.dark++
   retry(s)
 }
 
@@ -99,10 +88,18 @@ const retry = (s: Draft): void => {
   schedule(s, retryDelay(++s.failures, s.random, s.setup.timing))
 }
 
-/** One better transport at a time, the best first. */
-export const climb = (s: Draft): void => {
+/**
+ * What goes on beside a link that carries traffic: the same transport anew when that is asked for, from the positions and
+ * subscriptions of now, while the old link still runs; and one better transport at a time, the best first.
+ */
+export const climb = (s: Draft, replaceMs?: number): void => {
   const rung = carrierOf(s)?.rung ?? -1
-  if (s.now < s.notBeforeMs || s.links.some((link) => link.rung < rung)) return
+  if (rung < 0 || s.now < s.notBeforeMs) return
+  if (s.stale && !isReplacing(s)) {
+    s.stale = false
+    open(s, rung, 'replace', replaceMs)
+  }
+  if (s.links.some((link) => link.rung < rung)) return
   const better = rungToProbe(s.rungs, rung, s.now)
   if (better >= 0) open(s, better, 'probe', s.setup.timing.probeMs)
 }
@@ -123,7 +120,7 @@ export const settle = (s: Draft, link: LinkView): boolean => {
  */
 export const lost = (s: Draft, link: LinkView, cause: Blame): void => {
   s.name = 'connecting'
-  s.replaceAtMs = NEVER
+  s.stale = false
   if (cause === 'transport') {
     demote(s, link.rung)
     s.race = true
@@ -154,6 +151,7 @@ export const dropAll = (s: Draft): void => {
   for (const link of s.links) drop(s, link)
   s.name = 'idle'
   s.pending = []
-  s.nextAtMs = s.retryAtMs = s.replaceAtMs = NEVER
+  s.nextAtMs = s.retryAtMs = NEVER
+  s.stale = false
   s.race = true
 }
