@@ -65,7 +65,7 @@ export interface Rule {
 }
 
 /** Actions that are decided once, when a connection, request or upgrade arrives. */
-export type OpeningType =
+type OpeningType =
   'refuse' | 'hang' | 'fin' | 'reset' | 'respond' | 'replayPrevious' | 'reorder' | 'duplicate' | 'dropAnswer'
 
 const alwaysOpening: ReadonlySet<ActionType> = new Set<ActionType>([

@@ -17,7 +17,7 @@ export const drop = (s: Draft, link: LinkView): void => {
   s.effects.push({ type: 'drop', link: link.id })
 }
 
-export const open = (s: Draft, rung: number, purpose: LinkPurpose, ms = connectDeadline(s, s.setup.timing)): void => {
+const open = (s: Draft, rung: number, purpose: LinkPurpose, ms = connectDeadline(s, s.setup.timing)): void => {
   const link = s.nextLink++
   s.links.push({ id: link, rung, purpose, phase: 'opening', sinceMs: s.now, deadlineMs: s.now + ms })
   const view = s.rungs[rung]

@@ -174,7 +174,7 @@ const readStart = (value: unknown, path: string): Start => {
 }
 
 /** @throws HoldfastError that names `field` */
-export const readPosition = (value: unknown, field: string): string => {
+const readPosition = (value: unknown, field: string): string => {
   if (typeof value !== 'string' || !parsePosition(value)) throw wrong(field, value, 'a position (epoch.offset.id)')
   return value
 }

@@ -65,7 +65,7 @@ export const attachTo = (
 }
 
 /** Path and query below the base, or null. Absolute request targets (RFC 9112 §3.2.2) are cut to their path first. */
-export const targetBelow = (base: string, url: string | undefined): string | null => {
+const targetBelow = (base: string, url: string | undefined): string | null => {
   const target = (url ?? '').replace(/^https?:\/\/[^/?#]*/i, '')
   if (!target.startsWith(base)) return null
   const rest = target.slice(base.length)

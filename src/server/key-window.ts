@@ -2,9 +2,9 @@ import type { Place } from '../protocol/position.ts'
 import type { PublishKey } from './store.ts'
 
 /** Longest time that the window remembers a key: at least the time in which a client sends again (PROTOCOL.md §8.3–8.5). */
-export const KEY_WINDOW_MS = 120_000
+const KEY_WINDOW_MS = 120_000
 /** Keys with a sequence that one channel's window holds; the last sequence of each client outlives them. */
-export const KEY_WINDOW_KEYS = 10_000
+const KEY_WINDOW_KEYS = 10_000
 /** Clients, and keys without a sequence, that one channel remembers at one time. */
 export const KEY_WINDOW_CLIENTS = 50_000
 

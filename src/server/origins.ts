@@ -15,7 +15,7 @@ interface OriginHeaders {
 }
 
 /** Names are compared exactly: a list entry is what a browser sends, scheme, host and port if it is not the usual one. */
-export const isAllowedOrigin = (origin: string, host: string | undefined, rules: OriginRules): boolean =>
+const isAllowedOrigin = (origin: string, host: string | undefined, rules: OriginRules): boolean =>
   rules.origins.includes(origin) ||
   (host !== undefined && (origin === `https://${host}` || origin === `http://${host}`))
 

@@ -39,7 +39,7 @@ export interface ScriptedServer {
   close(): Promise<void>
 }
 
-export const welcome = (hello: Hello): ServerFrame => ({
+const welcome = (hello: Hello): ServerFrame => ({
   type: 'welcome',
   protocol: 1,
   nonce: hello.nonce,
