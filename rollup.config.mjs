@@ -4,6 +4,7 @@ import resolve from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import { dts } from 'rollup-plugin-dts'
 import ts from 'typescript'
+import { publicNames } from './scripts/public-names.mjs'
 
 // Types are checked by `npm run typecheck`; here they are only taken off, file by file (tsconfig has isolatedModules).
 const compilerOptions = { target: 'ES2022', module: 'ESNext', verbatimModuleSyntax: true, sourceMap: true }
@@ -15,8 +16,8 @@ const stripTypes = {
     return { code: outputText.replace(/^\/\/# sourceMappingURL=.*$/m, ''), map: sourceMapText }
   },
 }
-// Names that end with `_` are internal by convention: they may be shortened, all others keep their names.
-const mangle = { properties: { regex: /_$/ } }
+// Names of properties that are neither public nor the platform's are shortened (scripts/public-names.mjs).
+const mangle = { properties: { reserved: publicNames(), keep_quoted: true } }
 // `module` also drops unused top-level names, which for a script would be its global.
 const minify = (module) => terser({ ecma: 2020, module, toplevel: module, compress: { passes: 3 }, mangle })
 const banner = '/*! holdfast, MIT. Contains eventemitter3, MIT, (c) 2014 Arnout Kazemier. */'

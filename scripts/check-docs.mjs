@@ -63,7 +63,10 @@ function writeBlocks(documents) {
       if (!continued) head = block
       const parts = continued && head ? [head, block] : [block]
       const path = join(cache, `${file.replaceAll('/', '-')}-${line}.${language}`)
-      writeFileSync(path, parts.map((part) => `${part.lines.join('\n')}\n`).join(''))
+      // Relative imports are meant from where the page is.
+      const moved = (_, before, target) => `${before}${join(root, dirname(file), target).split(sep).join('/')}'`
+      const lines = parts.flatMap((part) => part.lines)
+      writeFileSync(path, `${lines.map((text) => text.replace(/(from ')(\.{1,2}\/[^']+)'/, moved)).join('\n')}\n`)
       const from = parts.flatMap((part) => part.lines.map((_, index) => part.line + index))
       origins.set(path.split(sep).join('/'), { file, from })
     }
@@ -130,12 +133,20 @@ function checkLinks(documents) {
   return count
 }
 
-/** A constant of a source file that imports nothing but types. */
-async function constantOf(path, name) {
-  const { outputText } = ts.transpileModule(readFileSync(join(root, path), 'utf8'), {
+/** A source file without its types, as a URL that can be imported; what it imports comes along. */
+function moduleOf(path) {
+  const { outputText } = ts.transpileModule(readFileSync(path, 'utf8'), {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true },
   })
-  const module = await import(`data:text/javascript,${encodeURIComponent(outputText)}`)
+  const code = outputText.replace(
+    /(from ')(\.{1,2}\/[^']+)'/g,
+    (_, before, to) => `${before}${moduleOf(join(dirname(path), to))}'`,
+  )
+  return `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`
+}
+
+async function constantOf(path, name) {
+  const module = await import(moduleOf(join(root, path)))
   return module[name]
 }
 

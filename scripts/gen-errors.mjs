@@ -1,4 +1,4 @@
-// docs/errors.md from the table below and those of the source; `--update` writes it, else it is compared.
+// docs/errors.md from the tables below, src/base/errors.ts and PROTOCOL.md §10; `--update` writes it, else it is compared.
 // A code without an entry here, or an entry without a code, is a failure.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -92,7 +92,7 @@ const CLIENT = {
     cure: 'None is needed: nothing was appended. After the first send the code is `unknown`.',
   },
   closed: {
-    cause: '`close()` was called, or a subscription ended before it had its start.',
+    cause: '`close()` was called; or a subscription was ended, by `unsubscribe()` or its `signal`, before it had its start.',
     cure: '`close()` is final: make a new client. For a pause use `disconnect()` and `connect()`.',
   },
   'outbox-full': {
@@ -129,12 +129,12 @@ function codesOf(name) {
   return alias.type.types.map((type) => type.literal.text)
 }
 
-async function wireFacts() {
-  const { outputText } = ts.transpileModule(readFileSync(at('src/protocol/codes.ts'), 'utf8'), {
-    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true },
-  })
-  const { CODES } = await import(`data:text/javascript,${encodeURIComponent(outputText)}`)
-  return CODES
+/** The rows of PROTOCOL.md §10: status, whether to retry, meaning. */
+function wireFacts() {
+  const rows = readFileSync(at('PROTOCOL.md'), 'utf8').matchAll(
+    /^\| `([a-z-]+)` \| (\d{3}|–) \| ([^|]+) \| ([^|]+) \|$/gm,
+  )
+  return Object.fromEntries([...rows].map(([, code, status, retry, meaning]) => [code, { status, retry, meaning }]))
 }
 
 function mustMatch(union, table, name) {
@@ -142,9 +142,7 @@ function mustMatch(union, table, name) {
   const missing = codes.filter((code) => !Object.hasOwn(table, code))
   const extra = Object.keys(table).filter((code) => !codes.includes(code))
   if (missing.length || extra.length) {
-    throw new Error(
-      `scripts/gen-errors.mjs: ${name} lacks [${missing.join(', ')}] and has too much [${extra.join(', ')}]`,
-    )
+    throw new Error(`${name} lacks [${missing.join(', ')}] and has too much [${extra.join(', ')}]`)
   }
 }
 
@@ -160,14 +158,20 @@ function section(code, { cause, cure }, facts) {
   ]
 }
 
-async function generate() {
-  mustMatch('WireErrorCode', WIRE, 'WIRE')
-  mustMatch('ClientErrorCode', CLIENT, 'CLIENT')
-  const facts = await wireFacts()
+function generate() {
+  const facts = wireFacts()
+  mustMatch('WireErrorCode', WIRE, 'the table WIRE')
+  mustMatch('WireErrorCode', facts, 'PROTOCOL.md §10')
+  mustMatch('ClientErrorCode', CLIENT, 'the table CLIENT')
+  const retries = {
+    yes: 'the same may work later',
+    no: 'the same does not help',
+    'with a new token': 'may work with a new token',
+  }
   const factsOf = (code) => {
-    const { status, retryable, meaning } = facts[code]
-    const retry = retryable ? 'the same may work later' : 'the same does not help'
-    return `${status ? `HTTP ${status}` : 'in frames only'}; ${retry}. ${meaning[0].toUpperCase()}${meaning.slice(1)}.`
+    const { status, retry, meaning } = facts[code]
+    const where = status === '–' ? 'In frames only' : `HTTP ${status}`
+    return `${where}; ${retries[retry] ?? retry}. ${meaning[0].toUpperCase()}${meaning.slice(1)}.`
   }
   return `${[
     '<!-- Written by scripts/gen-errors.mjs; change it there, then run: node scripts/gen-errors.mjs --update -->',
@@ -218,7 +222,7 @@ async function generate() {
     .trimEnd()}\n`
 }
 
-const text = await generate()
+const text = generate()
 if (process.argv.includes('--update')) writeFileSync(at(page), text)
 else if (!existsSync(at(page)) || readFileSync(at(page), 'utf8') !== text) {
   console.error(

@@ -6,7 +6,6 @@ import { listenToPage } from './client/page-signals.ts'
 import { TIMING } from './client/timing.ts'
 import type { Client, CommonOptions, Untyped } from './client/types.ts'
 import { resolveUrl } from './client/url.ts'
-import { webLockSlots } from './transports/slots.ts'
 import type { Transport } from './transports/transport.ts'
 
 /** Options of `holdfast/core`: the transports are objects, and words are brought along or left out. */
@@ -25,10 +24,10 @@ export interface CoreOptions extends CommonOptions {
 export const createClient = <Ch extends object = Untyped>(options: CoreOptions): Client<Ch> => {
   const { transports, words } = options
   const url = resolveUrl(options.url)
-  if (!Array.isArray(transports) || transports.length === 0) {
+  if (!(transports as readonly Transport[] | undefined)?.length) {
     throw new HoldfastError('invalid-argument', 'transports: at least one is needed', { field: 'transports' })
   }
-  const slots = webLockSlots(url, systemClock)
+  const slots = transports.find((transport) => transport.slots)?.slots?.(url, systemClock)
   return assembleClient<Ch>({
     options,
     url,

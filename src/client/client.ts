@@ -23,7 +23,8 @@ export interface Parts {
   readonly transports: readonly Transport[]
   readonly timing: TimingOptions
   readonly clock: Clock
-  readonly slots: Slots
+  /** Where transports that keep requests open get their connections from. */
+  readonly slots?: Slots | undefined
   /** Listens to the page; returns the undo. */
   listenToPage(heard: (signal: PageSignal) => void): () => void
   readonly words?: Words | undefined

@@ -18,7 +18,7 @@ export interface DriverEnv {
   readonly transports: readonly Transport[]
   readonly timing: TimingOptions
   readonly clock: Clock
-  readonly slots: Slots
+  readonly slots?: Slots | undefined
   /** What a link asks for when its hello is sent. */
   asks(): Ask[]
   /** What every link does with the frames that are not about the link itself. */

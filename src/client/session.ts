@@ -1,8 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { randomId } from '../base/clock.ts'
-import type { WireErrorCode } from '../base/errors.ts'
 import type { Ack, ErrorFrame, GapFrame, Hello, Run, Welcome } from '../protocol/frames.ts'
-import { STATUS } from '../protocol/status.ts'
 import { readServerBatch } from '../protocol/validate-server-frames.ts'
 import type { LinkEnd, OpenRequest, Slots, Transport } from '../transports/transport.ts'
 import type { Carrier } from './outbox.ts'
@@ -19,7 +17,7 @@ export interface SessionEnv {
   readonly timing: TimingOptions
   readonly url: string
   readonly client: string
-  readonly slots: Slots
+  readonly slots: Slots | undefined
   timeoutMs(): number
 }
 
@@ -119,8 +117,7 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
       on.refused(frame)
       return
     }
-    const { code, message, retryAfterMs } = frame
-    const status: number | undefined = STATUS[code as WireErrorCode]
+    const { status, message, retryAfterMs } = frame
     fail({
       code: 'refused',
       status,

@@ -6,7 +6,8 @@ import type { EndCode, TransportName } from '../transports/transport.ts'
 export type Untyped = Readonly<Record<string, unknown>>
 
 /** The channel names of a map. A template, so that a compile error prints the names. */
-export type ChannelOf<Ch extends object> = keyof Ch & string
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-template-expression -- errors print the names, not `keyof`
+export type ChannelOf<Ch extends object> = `${keyof Ch & string}`
 
 /** The payload of a channel. */
 export type DataOf<Ch extends object, C extends string> = C extends keyof Ch ? Ch[C] : never

@@ -1,5 +1,4 @@
 import type { WireErrorCode } from '../base/errors.ts'
-import { STATUS } from './status.ts'
 
 /** What PROTOCOL.md §10 says of a code. `status` 0: it appears in frames only. */
 export interface CodeFacts {
@@ -7,6 +6,26 @@ export interface CodeFacts {
   /** The same may work later, without another token or other data. */
   readonly retryable: boolean
   readonly meaning: string
+}
+
+const STATUS: Readonly<Record<WireErrorCode, number>> = {
+  'bad-request': 400,
+  unauthorized: 401,
+  forbidden: 403,
+  'forbidden-origin': 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  timeout: 408,
+  conflict: 409,
+  'too-large': 413,
+  'unsupported-type': 415,
+  'too-many': 400,
+  'upgrade-required': 426,
+  'rate-limited': 429,
+  internal: 500,
+  unavailable: 503,
+  'out-of-order': 0,
+  unknown: 0,
 }
 
 const MEANINGS: Readonly<Record<WireErrorCode, string>> = {

@@ -110,6 +110,8 @@ export interface Ack {
 export interface ErrorFrame {
   readonly type: 'error'
   readonly code: string
+  /** HTTP status of the code, where it has one. */
+  readonly status?: number
   readonly message: string
   readonly field?: string
   readonly channel?: string

@@ -46,8 +46,16 @@ export interface Concern {
 }
 
 export const errorText = (error: HoldfastError, concern: Concern = {}): string => {
-  const { field, retryAfterMs, message } = error
-  return JSON.stringify({ type: 'error', code: error.code, message, field, ...concern, retryAfterMs })
+  const { code, field, retryAfterMs, message, status } = error
+  return JSON.stringify({
+    type: 'error',
+    code,
+    status: status === 0 ? undefined : status,
+    message,
+    field,
+    ...concern,
+    retryAfterMs,
+  })
 }
 
 /** An error of PROTOCOL.md §10 with the retryability that its table gives it. */

@@ -72,7 +72,8 @@ export const httpLink = (
       if (open) stopReading = request.clock.after(ms, task)
     },
     slot: (task) => {
-      void request.slots.take().then((release) => {
+      const taken = request.slots ? request.slots.take() : Promise.resolve(() => {})
+      void taken.then((release) => {
         if (!open) release?.()
         else if (release) {
           giveBack = release

@@ -1,3 +1,4 @@
+import { webLockSlots } from './slots.ts'
 import { httpLink } from './http-link.ts'
 import type { HttpOptions } from './http.ts'
 import type { EndCode, Link, LinkHandlers, OpenRequest, Transport } from './transport.ts'
@@ -61,6 +62,7 @@ export const longPoll = (options: HttpOptions = {}): Transport => ({
   ...shared(options),
   name: 'long-poll',
   proof: 'answer',
+  slots: webLockSlots,
   open: (request, on) =>
     httpLink(options, request, on, ({ poll, pause, slot, end }) => {
       const { clock, timing } = request

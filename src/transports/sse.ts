@@ -1,3 +1,4 @@
+import { webLockSlots } from './slots.ts'
 import { httpLink } from './http-link.ts'
 import { MAX_CHARS } from './http.ts'
 import type { HttpOptions } from './http.ts'
@@ -12,6 +13,7 @@ export const sse = (options: HttpOptions = {}): Transport => ({
   name: 'sse',
   duplex: false,
   proof: 'heartbeat',
+  slots: webLockSlots,
   beats: true,
   supported: () => !!options.fetch || (typeof Response === 'function' && 'body' in Response.prototype),
   open: (request, on) =>

@@ -63,8 +63,8 @@ export interface OpenRequest {
   timeoutMs(): number
   readonly clock: Clock
   readonly timing: Timing
-  /** Where the held and streamed requests of a client get their connections from. */
-  readonly slots: Slots
+  /** Where the held and streamed requests of a client get their connections from; always there for a transport that makes them. */
+  readonly slots: Slots | undefined
 }
 
 /** Durations in ms that a transport keeps by itself; see docs for the defaults. */
@@ -105,6 +105,8 @@ export interface Transport {
   supported(): boolean
   /** T1: returns at once and never throws. */
   open(request: OpenRequest, on: LinkHandlers): Link
+  /** Makes what `request.slots` is to be for a client; present on those that keep requests open. */
+  readonly slots?: ((url: string, clock: Clock) => Slots) | undefined
   /** One `POST` to an endpoint that reads once and ends: the first read and catch-up. Present on the HTTP polls. */
   read?(request: OpenRequest, on: LinkHandlers): Link
 }
