@@ -92,7 +92,8 @@ const CLIENT = {
     cure: 'None is needed: nothing was appended. After the first send the code is `unknown`.',
   },
   closed: {
-    cause: '`close()` was called; or a subscription was ended, by `unsubscribe()` or its `signal`, before it had its start.',
+    cause:
+      '`close()` was called; or a subscription was ended, by `unsubscribe()` or its `signal`, before it had its start.',
     cure: '`close()` is final: make a new client. For a pause use `disconnect()` and `connect()`.',
   },
   'outbox-full': {

@@ -1,10 +1,12 @@
-// Names of properties that a minified build must keep: everything that the public types and the wire name, and what the
-// language itself looks for. All other names are internal and are shortened.
-import { readFileSync } from 'node:fs'
+// Names of properties that a minified build must keep: what the public types and the wire name, what is looked up by a
+// string somewhere, and what the language itself looks for. All other names are internal and are shortened.
+import { readdirSync, readFileSync } from 'node:fs'
 import ts from 'typescript'
 
 const OF_THE_LANGUAGE = ['return', 'next', 'throw', 'done', 'value', 'then', 'toJSON']
-const FILES = [
+// eventemitter3 is bundled as it is.
+const OF_PACKAGES = ['_events', '_eventsCount']
+const PUBLIC = [
   'src/base/errors.ts',
   'src/client/types.ts',
   'src/client/explain.ts',
@@ -15,21 +17,29 @@ const FILES = [
   'src/transports/transport.ts',
   'src/transports/websocket.ts',
 ]
+const BUNDLED = ['base', 'client', 'protocol', 'transports'].flatMap((folder) =>
+  readdirSync(`src/${folder}`)
+    .filter((name) => name.endsWith('.ts') && !name.includes('.test'))
+    .map((name) => `src/${folder}/${name}`),
+)
 
-/** Every name that these files export, or declare as a property or method of an interface or class. */
-export const publicNames = (files = FILES) => {
-  const names = new Set(OF_THE_LANGUAGE)
-  const visit = (node) => {
+const read = (file) => ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest)
+
+const isMember = (node) => ts.isPropertySignature(node) || ts.isMethodSignature(node) || ts.isPropertyDeclaration(node)
+
+export const publicNames = () => {
+  const names = new Set([...OF_THE_LANGUAGE, ...OF_PACKAGES])
+  const declared = (node) => {
     // A script's global is an object with the exports as its properties.
-    if (ts.isExportSpecifier(node)) names.add(node.name.text)
-    if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name)) names.add(node.name.text)
-    const isMember = ts.isPropertySignature(node) || ts.isMethodSignature(node) || ts.isPropertyDeclaration(node)
-    if (isMember && (ts.isIdentifier(node.name) || ts.isStringLiteral(node.name))) names.add(node.name.text)
-    ts.forEachChild(node, visit)
+    const named = ts.isExportSpecifier(node) || ts.isVariableDeclaration(node) || isMember(node)
+    if (named && (ts.isIdentifier(node.name) || ts.isStringLiteral(node.name))) names.add(node.name.text)
+    ts.forEachChild(node, declared)
   }
-  for (const file of files) {
-    visit(ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest))
+  const asText = (node) => {
+    if (ts.isStringLiteral(node)) names.add(node.text)
+    ts.forEachChild(node, asText)
   }
-  // Of a package that is bundled as it is.
-  return [...names, '_events', '_eventsCount']
+  for (const file of PUBLIC) declared(read(file))
+  for (const file of BUNDLED) asText(read(file))
+  return [...names]
 }

@@ -28,6 +28,7 @@ const rows = [
   [
     { name: 'format', run: 'format:check' },
     { name: 'layers', run: 'layers' },
+    { name: 'docs', run: 'docs:check' },
   ],
   [{ name: 'vitest', run: 'test:unit', live: true }],
   [

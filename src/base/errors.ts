@@ -61,6 +61,11 @@ export class HoldfastError extends Error {
     this.status = facts.status
     this.retryAfterMs = facts.retryAfterMs
   }
+
+  /** An `Error` keeps its message out of JSON; a report needs it. */
+  toJSON(): object {
+    return Object.assign({}, this, { message: this.message })
+  }
 }
 
 /** Works across realms and bundles, where `instanceof` does not. */

@@ -4,6 +4,7 @@ import { HoldfastError } from '../base/errors.ts'
 import type { Welcome } from '../protocol/frames.ts'
 import type { LinkEnd, Slots, Transport } from '../transports/transport.ts'
 import { transition } from './connection.ts'
+import { blame } from './ladder.ts'
 import { carrierOf, connectDeadline, initialState, nextDue } from './connection-state.ts'
 import type { ConnectionNews, ConnectionSetup, ConnectionState, Effect } from './connection-state.ts'
 import { openSession } from './session.ts'
@@ -52,7 +53,7 @@ export interface Driver {
 /** 401 and 403 by status or WebSocket close code; everything else is "offline". */
 const errorOf = (url: string, { code, status, detail, retryAfterMs }: LinkEnd, retryable: boolean): HoldfastError => {
   const kind = (status ?? 0) % 1_000
-  const name = kind === 401 ? 'unauthorized' : kind === 403 ? 'forbidden-origin' : 'offline'
+  const name = kind === 401 ? 'unauthorized' : kind === 403 ? 'forbidden-origin' : retryable ? 'offline' : 'bad-request'
   return new HoldfastError(name, `${url}: ${[code, status, detail].filter(Boolean).join(', ')}`, {
     status,
     retryAfterMs,
@@ -182,6 +183,8 @@ export const createDriver = (env: DriverEnv): Driver => {
     sessions.set(link, null)
     const end = (ended: LinkEnd): void => {
       sessions.delete(link)
+      // The hub's own no to what was asked: nothing that is tried again helps, so the application is told.
+      if (ended.code === 'refused' && blame(ended) === 'transport') env.error(errorOf(url, ended, false))
       dispatch({ type: 'end', link, end: ended })
     }
     withToken(

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { HoldfastError } from '../base/errors.ts'
+import { isChannelName } from '../protocol/channel-name.ts'
 import type { Ack, ErrorFrame } from '../protocol/frames.ts'
 import type { LinkEnd } from '../transports/transport.ts'
 import { retryDelay } from './backoff.ts'
@@ -196,12 +197,24 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       return items.length
     },
     publish(channel, data, { key, signal, timeoutMs = DEFAULT_TIMEOUT_MS }) {
-      const json = JSON.stringify(data) as string | undefined
-      const fail = (code: 'invalid-argument' | 'outbox-full' | 'aborted' | 'too-large', why: string): Promise<never> =>
+      let json: string | undefined
+      let why = 'undefined, a function or a symbol'
+      try {
+        json = JSON.stringify(data)
+      } catch (cause) {
+        why = String(cause)
+      }
+      const fail = (
+        code: 'invalid-argument' | 'outbox-full' | 'aborted' | 'too-large',
+        message: string,
+      ): Promise<never> =>
         Promise.reject(
-          new HoldfastError(code, `publish to ${channel}: ${why}`, { channel, retryable: code === 'outbox-full' }),
+          new HoldfastError(code, `publish to ${channel}: ${message}`, { channel, retryable: code === 'outbox-full' }),
         )
-      if (json === undefined) return fail('invalid-argument', 'data is not JSON (undefined, a function or a symbol)')
+      if (json === undefined) return fail('invalid-argument', `data is not JSON: ${why}`)
+      if (!isChannelName(channel)) return fail('invalid-argument', 'not a channel name')
+      if (key !== undefined && !/^[!-~]{1,128}$/.test(key))
+        return fail('invalid-argument', 'key: 1 to 128 visible ASCII characters')
       if (signal?.aborted) return fail('aborted', 'the signal was aborted before')
       if (items.length >= env.max) return fail('outbox-full', `${env.max} publishes wait for an answer already`)
       const bytes = utf8.encode(json).length

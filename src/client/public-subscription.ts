@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import { HoldfastError } from '../base/errors.ts'
 import type { Start } from '../protocol/frames.ts'
+import { isChannelName } from '../protocol/channel-name.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
 import type { Sub } from './subscriptions.ts'
 import type {
@@ -45,16 +46,17 @@ const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
 export const startFrom = (channel: unknown, from: SubscribeOptions['from'] = 'latest'): Start => {
   const bad = (field: string, why: string): HoldfastError =>
     new HoldfastError('invalid-argument', `subscribe to ${String(channel)}: ${field} ${why}`, { field })
-  if (typeof channel !== 'string' || !channel) throw bad('channel', 'must be a non-empty string')
-  if (from === 'latest' || from === 'earliest') return from
-  if ('last' in from) {
-    if (!(Number.isInteger(from.last) && from.last >= 0 && from.last <= 10_000)) {
-      throw bad('from.last', 'must be a whole number from 0 to 10000')
-    }
-    return { last: from.last }
+  if (typeof channel !== 'string' || !isChannelName(channel)) {
+    throw bad('channel', 'must be 1 to 256 bytes without control characters')
   }
-  if (!parsePosition(from.after)) throw bad('from.after', 'must be a position that a message, gap or publish gave')
-  return { after: from.after }
+  if (from === 'latest' || from === 'earliest') return from
+  // Callers without types come here too.
+  const { last, after } = Object(from) as { readonly last?: unknown; readonly after?: unknown }
+  if (typeof after === 'string' && parsePosition(after)) return { after }
+  if (after !== undefined) throw bad('from.after', 'must be a position that a message, gap or publish gave')
+  if (typeof last === 'number' && Number.isInteger(last) && last >= 0 && last <= 10_000) return { last }
+  if (last !== undefined) throw bad('from.last', 'must be a whole number from 0 to 10000')
+  throw bad('from', "must be 'latest', 'earliest', { last } or { after }")
 }
 
 export interface SubscriptionEnv {

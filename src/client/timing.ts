@@ -1,6 +1,6 @@
 import type { TimingOptions } from './types.ts'
 
-/** The defaults of every duration of the client, in ms (PROTOCOL.md §7 and docs/guide.md). */
+/** The defaults of every duration of the client, in ms (docs/transports.md). */
 export const TIMING: TimingOptions = Object.freeze({
   heartbeatMs: 10_000,
   graceMs: 5_000,

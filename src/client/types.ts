@@ -103,7 +103,7 @@ export interface Subscription<C extends string = string> {
   /** Where it stands; null until the start is fixed. */
   readonly position: Position | null
   readonly state: SubscriptionState
-  /** The start position. Rejects when the hub refuses, and as `closed` or `aborted` when the subscription ends before. */
+  /** The start position. Rejects when the hub refuses, and as `closed` when the subscription ends before. */
   readonly ready: Promise<Position>
   /** Returns the function that removes the listener. */
   on<E extends keyof SubscriptionEvents<C>>(event: E, listener: (value: SubscriptionEvents<C>[E]) => void): () => void
@@ -208,10 +208,11 @@ export interface TimingOptions {
   readonly stableMs: number
   /** First probation of a transport never proven; one proven before gets half of it. @default 10000 */
   readonly probationMs: number
+  /** Longest probation. @default 900000 */
   readonly maxProbationMs: number
   /** Spread of the second retry. @default 5000 */
   readonly spreadMs: number
-  /** First step of the back-off after that, doubled up to `maxBackoffMs`. @default 500 */
+  /** Unit of the back-off after that: the third retry waits four of it, each later one twice as long. @default 500 */
   readonly backoffMs: number
   /** @default 30000 */
   readonly maxBackoffMs: number

@@ -11,6 +11,7 @@ const documentBase = (): string | undefined =>
 export const resolveUrl = (url: string, base = documentBase()): string => {
   const bad = (why: string): HoldfastError =>
     new HoldfastError('invalid-argument', `url ${JSON.stringify(url)} ${why}`, { field: 'url' })
+  if (typeof url !== 'string' || !url) throw bad('is missing')
   let resolved: URL
   try {
     resolved = new URL(url, base)

@@ -11,7 +11,8 @@ const NAMES: Readonly<Record<TransportName, string>> = {
 
 /** Each end of a link: what was seen, and what a person can look at. */
 const ENDS: Readonly<Record<EndCode, string>> = {
-  failed: 'the connection failed and the browser does not say why; a proxy, a firewall or an offline network does this',
+  failed:
+    'the connection failed and the browser does not say why; a proxy, a firewall or an offline network does this, and so does a hub of another origin that does not list this page in its `origins`',
   cut: 'the connection was cut',
   refused: 'the hub refused it',
   foreign: 'something other than the hub answered; look for a captive portal or a proxy',
@@ -93,6 +94,8 @@ export const words: Words = {
     if (state.name === 'waiting') {
       return `Offline. ${worthMost(timeline)?.text ?? 'Nothing works.'} The next try comes by itself.`
     }
+    const { text, kind } = timeline.at(-1) ?? {}
+    if (state.name === 'idle' && kind === 'stop' && text) return `Not connected. ${text}`
     if (state.name !== 'online')
       return { idle: 'Not connected.', connecting: 'Connecting.', closed: 'Closed.' }[state.name]
     const index = transports.findIndex((report) => report.status === 'carrying')

@@ -1,7 +1,8 @@
 import { HoldfastError } from '../base/errors.ts'
 import type { ChannelRequest, ClientFrame, Hello, Publish, Start } from './frames.ts'
 import { parsePosition } from './position.ts'
-import { isChannelName, kindOf, nestsDeeper, utf8Length } from './text.ts'
+import { isChannelName, utf8Length } from './channel-name.ts'
+import { kindOf, nestsDeeper } from './text.ts'
 
 /** The counts of PROTOCOL.md §9 that reading a batch needs. */
 export interface FrameLimits {
@@ -129,8 +130,10 @@ const readDuration = (value: unknown, field: string): number | undefined => {
 
 const readChannels = (value: unknown, { channelsPerReader }: FrameLimits): readonly ChannelRequest[] => {
   if (!Array.isArray(value)) throw wrong('channels', value, 'an array of channel requests')
-  if (value.length > channelsPerReader) {
-    throw tooMany(`a reader may have ${channelsPerReader} channels at most, not ${value.length}`, 'channels')
+  // Those over the limit are refused one by one, so that the others go on; far over it nothing is read.
+  const most = 8 * channelsPerReader
+  if (value.length > most) {
+    throw tooMany(`a hello may name ${most} channels at most, not ${value.length}`, 'channels')
   }
   return value.map((request: unknown, index) => {
     const path = `channels[${index}]`

@@ -66,9 +66,9 @@ describe('bad requests', () => {
     ['heartbeatMs null', '/poll', body(hello({ heartbeatMs: null })), 400, 'bad-request', 'heartbeatMs'],
     ['channels that are an object', '/poll', body(hello({ channels: {} })), 400, 'bad-request', 'channels'],
     [
-      '129 channels',
+      '1,025 channels',
       '/poll',
-      body(hello({ channels: channels('latest', ...Array.from({ length: 129 }, String)) })),
+      body(hello({ channels: channels('latest', ...Array.from({ length: 1_025 }, String)) })),
       400,
       'too-many',
       'channels',

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { ChannelRequest } from '../protocol/frames.ts'
 import type { User } from './authorize.ts'
-import { batchText } from './frame-text.ts'
+import { batchText, tooManyText } from './frame-text.ts'
 import { PollChannel } from './poll-channel.ts'
 import type { ReaderContext } from './cursor.ts'
 import type { Flushable, TurnFlush } from './turn-flush.ts'
@@ -26,6 +26,8 @@ export class Poll implements Flushable {
   readonly #question: PollQuestion
   readonly #answer: (batch: string) => void
   readonly #channels: readonly PollChannel[]
+  /** Refusals of the channels over the limit. */
+  readonly #refusals: readonly string[]
   /** How much longer those that are not settled may hold up the answer. */
   #patience: 'permissions' | 'reads' | 'none' = 'permissions'
   #wanted: boolean
@@ -38,12 +40,15 @@ export class Poll implements Flushable {
     this.#context = context
     this.#question = question
     this.#answer = answer
-    this.#wanted = question.waitMs <= 0
     // The last request of a channel is the one that counts.
     const requests = new Map(question.channels.map((request) => [request.channel, request]))
     const owner = { user: question.user, changed: () => this.#touch() }
-    const share = Math.max(context.limits.answerBytes / Math.max(1, requests.size), 16_384)
-    this.#channels = [...requests.values()].map((request) => new PollChannel(request, share, owner, context))
+    const { answerBytes, channelsPerReader } = context.limits
+    const share = Math.max(answerBytes / Math.max(1, requests.size), 16_384)
+    const all = [...requests.values()]
+    this.#channels = all.slice(0, channelsPerReader).map((request) => new PollChannel(request, share, owner, context))
+    this.#refusals = all.slice(channelsPerReader).map((request) => tooManyText(request, channelsPerReader))
+    this.#wanted = question.waitMs <= 0 || this.#refusals.length > 0
   }
 
   start(): void {
@@ -84,7 +89,7 @@ export class Poll implements Flushable {
   flush(): void {
     this.#touched = false
     if (this.#over || !this.#ready()) return
-    const frames = [this.#question.welcome]
+    const frames = [this.#question.welcome, ...this.#refusals]
     const { length } = this.#channels
     const first = Math.floor(this.#context.clock.random() * length)
     let bytes = 0

@@ -3,7 +3,7 @@ import type { Place } from '../protocol/position.ts'
 import type { User } from './authorize.ts'
 import { Cursor } from './cursor.ts'
 import type { CursorOwner, ReaderContext } from './cursor.ts'
-import { errorText, refusal } from './frame-text.ts'
+import { tooManyText } from './frame-text.ts'
 import type { Link } from './link.ts'
 
 // Reads from the store that one reader may have under way: they bound what a slow link can pile up.
@@ -32,12 +32,11 @@ export class Reader implements CursorOwner {
 
   /** Adds a channel, or answers it anew from its new start (PROTOCOL.md §5.3, §5.4). */
   add(request: ChannelRequest): void {
-    const { channel, ref } = request
+    const { channel } = request
     const known = this.#cursors.get(channel)
     const { channelsPerReader } = this.#context.limits
     if (!known && this.#cursors.size >= channelsPerReader) {
-      const message = `a reader may have ${channelsPerReader} channels at most; end another subscription first`
-      this.link.push(errorText(refusal('too-many', message, { field: 'channel' }), { channel, ref }))
+      this.link.push(tooManyText(request, channelsPerReader))
       return
     }
     known?.end()
