@@ -174,7 +174,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     remove(sub, error) {
       registry.remove(sub, error)
       if (registry.has(sub.channel)) return
-      for (const session of driver.sessions.values()) if (session?.duplex) session.unsubscribe(sub.channel)
+      for (const session of driver.sessions.values()) session?.unsubscribe(sub.channel)
       outbox.pump()
     },
     resume(sub) {

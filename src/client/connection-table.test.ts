@@ -25,7 +25,7 @@ const TABLE: Record<ClientState['name'], Record<ConnectionNews['type'], string>>
     close: 'closed, drop, drop',
     tick: 'connecting',
     refresh: 'connecting',
-    signal: 'connecting',
+    signal: 'connecting, drop, drop, read, carry ws',
     welcome: 'connecting',
     proven: 'online',
     alive: 'connecting',

@@ -121,8 +121,9 @@ const onWake = (s: Draft, network: boolean): void => {
   const carrier = carrierOf(s)
   const wakeMs = Math.max(setup.timing.wakeMs, 4 * s.rttMs)
   if (network) s.rungs.forEach(pardon)
-  if (s.name === 'waiting') {
-    s.race = true
+  if (s.name === 'waiting' || (network && s.name === 'connecting')) {
+    // What is opening may hang on a network that is gone.
+    dropAll(s)
     schedule(s, 0)
   } else if (carrier && setup.rungs[carrier.rung]?.duplex) {
     carrier.deadlineMs = Math.min(carrier.deadlineMs, now + wakeMs)

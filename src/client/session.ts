@@ -223,8 +223,9 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
       sendNow({ type: 'subscribe', ...requestOf(ask) })
     },
     unsubscribe(channel) {
+      // Where nothing can be said it is filtered here, and asked for anew if somebody comes again.
       asked.delete(channel)
-      sendNow({ type: 'unsubscribe', channel })
+      if (transport.duplex) sendNow({ type: 'unsubscribe', channel })
     },
     forget(channel) {
       asked.delete(channel)
