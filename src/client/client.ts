@@ -52,6 +52,9 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
   let auto = true
   let hidden = false
 
+  const setTime = (hubMs: number): void => {
+    hubAheadMs = hubMs - clock.now()
+  }
   const report = (error: HoldfastError): void => {
     emitter.emit('error', error)
   }
@@ -73,6 +76,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     hubTime: () => hub && hubAheadMs + clock.now(),
     limits: () => ({ ...LIMITS, ...hub }),
     blocked: registry.starting,
+    notBeforeMs: () => driver.connection.notBeforeMs,
     refused(end) {
       // The whole link has the wrong token: the ladder gets another one, and this is sent again on the next link.
       driver.carrier?.close()
@@ -89,6 +93,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
         if (outbox.size) outbox.pump()
       },
       gap: registry.gap,
+      time: setTime,
       ack: outbox.ack,
       refused(frame) {
         if (frame.sequence !== undefined) outbox.refuse(frame)
@@ -98,7 +103,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     welcome(frame) {
       if (hub && hub.user !== frame.user) outbox.disown()
       hub = frame
-      hubAheadMs = frame.timeMs - clock.now()
+      setTime(frame.timeMs)
     },
     carrier(session) {
       outbox.attach(session)
@@ -179,6 +184,8 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     },
     resume(sub) {
       registry.late(sub.channel, sub)
+      // It may have been behind already when its buffer filled up.
+      catchUp.pump()
     },
     report: reportListener,
   }
@@ -204,7 +211,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     subscribe(channel, listener, subscribeOptions = {}) {
       startFrom(channel, subscribeOptions.from)
       if (driver.state.name === 'closed') start()
-      const message = listener as (message: Message) => void
+      const message = listener as (message: Message) => unknown
       return createSubscription(subscriptionEnv, channel, { message }, subscribeOptions).subscription
     },
     read: ((channel: string, readOptions = {}) => {

@@ -142,7 +142,8 @@ export const connectDeadline = ({ rttMs, failures }: ConnectionState, timing: Ti
 export const nextDue = (state: ConnectionState, timing: TimingOptions): number => {
   const { links, rungs, failures, notBeforeMs, stale } = state
   const carrier = carrierOf(state)
-  const due = [state.retryAtMs, state.nextAtMs, ...links.map((link) => link.deadlineMs)]
+  const starts = Math.max(Math.min(state.retryAtMs, state.nextAtMs), notBeforeMs)
+  const due = [starts, ...links.map((link) => link.deadlineMs)]
   if (carrier) {
     if (stale && !isReplacing(state)) due.push(notBeforeMs)
     if (failures || rungs[carrier.rung]?.demotions) due.push(carrier.sinceMs + timing.stableMs)

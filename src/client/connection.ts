@@ -17,6 +17,7 @@ import {
   dropAll,
   lost,
   onRefused,
+  postpone,
   rungOf,
   schedule,
   settle,
@@ -32,6 +33,7 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
   s.lastEnd = end
   if (rung) rung.last = end
   s.notBeforeMs = Math.max(s.notBeforeMs, now + (end.retryAfterMs ?? 0))
+  if (s.name === 'waiting') s.retryAtMs = Math.max(s.retryAtMs, s.notBeforeMs)
   const carrier = carrierOf(s)
   if (cause === 'auth' && link.purpose !== 'probe') onRefused(s, end)
   else if (link.phase === 'proven') lost(s, link, cause)
@@ -45,11 +47,12 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
       lost(s, carrier, cause)
     }
   } else if (carrier) {
-    demote(s, link.rung)
+    if (cause === 'auth' || cause === 'server') postpone(s, link.rung)
+    else demote(s, link.rung)
     climb(s)
   } else if (s.name === 'connecting') {
     if (rung) {
-      rung.failed = true
+      rung.failed = cause !== 'server'
       // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
       const hidden = s.links.some((each) => each.rung < 0) && end.code === 'failed' && setup.rungs[link.rung]?.duplex
       s.nextAtMs = hidden ? Math.min(s.nextAtMs, now + Math.max(setup.timing.headStartMs, s.rttMs)) : now
@@ -94,6 +97,8 @@ const onProven = (s: Draft, link: LinkView): void => {
   const rung = rungOf(s, link)
   if (old) drop(s, old)
   link.phase = 'proven'
+  // Whatever it was opened for: now it is the one that is replaced.
+  link.purpose = 'carry'
   // A link that only brought new subscriptions does not start the clock of stability again.
   link.sinceMs = old?.rung === link.rung ? old.sinceMs : now
   link.deadlineMs = NEVER
@@ -144,7 +149,7 @@ const giveUp = (s: Draft, link: LinkView): void => {
 const onTick = (s: Draft): void => {
   for (const link of s.links) if (link.deadlineMs <= s.now && s.links.includes(link)) giveUp(s, link)
   const carrier = carrierOf(s)
-  if (s.retryAtMs <= s.now) startRound(s)
+  if (Math.max(s.retryAtMs, s.notBeforeMs) <= s.now) startRound(s)
   if (carrier) {
     settle(s, carrier)
     climb(s)

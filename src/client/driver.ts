@@ -23,7 +23,7 @@ export interface DriverEnv {
   /** What a link asks for when its hello is sent. */
   asks(): Ask[]
   /** What every link does with the frames that are not about the link itself. */
-  readonly frames: Pick<SessionHandlers, 'run' | 'gap' | 'ack' | 'refused'>
+  readonly frames: Pick<SessionHandlers, 'run' | 'gap' | 'ack' | 'refused' | 'time'>
   welcome(frame: Welcome): void
   /** Another link carries traffic, or none. */
   carrier(session: Session | null): void
@@ -193,10 +193,10 @@ export const createDriver = (env: DriverEnv): Driver => {
         if (!transport || !sessions.has(link)) return
         const on: SessionHandlers = {
           ...env.frames,
-          welcome(frame) {
+          welcome(frame, first) {
             beatMs = frame.heartbeatMs
             env.welcome(frame)
-            dispatch({ type: 'welcome', link })
+            if (first) dispatch({ type: 'welcome', link })
           },
           proven() {
             dispatch({ type: 'proven', link })

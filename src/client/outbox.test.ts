@@ -34,6 +34,7 @@ const setUp = (options: { max?: number; blocked?: () => boolean; hubTime?: () =>
     max: options.max ?? 1_000,
     hubTime: options.hubTime ?? (() => 5_000_000 + clock.now()),
     limits: () => ({ maxDataBytes: 100, maxBatchBytes: 262_144 }),
+    notBeforeMs: () => 0,
     blocked: options.blocked ?? (() => false),
     refused: () => undefined,
   })

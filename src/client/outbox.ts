@@ -45,6 +45,8 @@ export interface OutboxEnv {
   hubTime(): number | null
   /** The largest that the hub takes. */
   limits(): { readonly maxDataBytes: number; readonly maxBatchBytes: number }
+  /** Clock before which no request may start (PROTOCOL.md §10.4). */
+  notBeforeMs(): number
   /** True while a publish to the channel must wait for an own subscription. */
   blocked(channel: string): boolean
   /** `/publish` answered 401 or 403. */
@@ -89,9 +91,12 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     item.reject(new HoldfastError(sent ? 'unknown' : code, message, { channel: item.channel, retryable: !sent }))
   }
 
+  /** When the next frames may go: after a pause of our own, and of the hub's where each is a request. */
+  const openAtMs = (): number => (carrier?.duplex ? notBeforeMs : Math.max(notBeforeMs, env.notBeforeMs()))
   const arm = (): void => {
     cancelAlarm()
-    let due = items.some((item) => !item.on) && notBeforeMs > clock.now() ? notBeforeMs : Infinity
+    const gate = openAtMs()
+    let due = items.some((item) => !item.on) && gate > clock.now() ? gate : Infinity
     for (const item of items) due = Math.min(due, item.giveUpMs)
     if (due < Infinity) {
       cancelAlarm = clock.after(due - clock.now(), () => {
@@ -163,7 +168,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     const hubTime = env.hubTime()
     const on = carrier
     // After a refusal nothing is sent until every answer of this link is in: else a later publish would overtake (§8.7).
-    const waiting = notBeforeMs > clock.now()
+    const waiting = openAtMs() > clock.now()
     while (on && hubTime !== null && !busy && !waiting) {
       const first = items.findIndex((item) => !item.on)
       if (first < 0 || items.slice(first).some((item) => item.on)) break

@@ -18,13 +18,11 @@ import type {
 export const listen = (
   emitter: EventEmitter,
   event: string,
-  listener: (value: never) => void,
+  listener: (value: never) => unknown,
   report: (cause: unknown) => void,
 ): (() => void) => {
   const guarded = (value: unknown): void => {
-    guard(() => {
-      listener(value as never)
-    }, report)
+    guard(() => listener(value as never), report)
   }
   emitter.on(event, guarded)
   return () => {
@@ -67,7 +65,8 @@ export interface SubscriptionEnv {
 }
 
 interface Handlers {
-  message(message: Message): void
+  /** May return a promise; it is not awaited, but its rejection is reported (R21). */
+  message(message: Message): unknown
   gap?(gap: Gap): void
   ended?(error: HoldfastError | null): void
 }
@@ -111,9 +110,7 @@ export const createSubscription = <C extends string>(
     sinceMs: 0,
     limit,
     message(message) {
-      guard(() => {
-        handlers.message(message)
-      }, report)
+      guard(() => handlers.message(message), report)
     },
     gap(gap) {
       handlers.gap?.(gap)

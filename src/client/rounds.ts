@@ -36,6 +36,12 @@ export const demote = (s: Draft, index: number): void => {
   s.effects.push({ type: 'demote', rung: index, ms })
 }
 
+/** Tries a transport again later, without a verdict: what went wrong was not its fault. */
+export const postpone = (s: Draft, index: number): void => {
+  const rung = s.rungs[index]
+  if (rung) rung.untilMs = s.now + s.setup.timing.probationMs
+}
+
 /** Waits for the next round, or starts it when it may start now. */
 export const schedule = (s: Draft, delayMs: number): void => {
   s.pending = []
@@ -69,7 +75,7 @@ export const startRound = (s: Draft): void => {
 /** Starts what is due; ends the round when nothing is left of it. */
 export const advance = (s: Draft): void => {
   const { now, setup } = s
-  while (now >= s.nextAtMs) {
+  while (now >= Math.max(s.nextAtMs, s.notBeforeMs)) {
     const [next = -1, ...pending] = s.pending
     // A head start of a few measured round trips, after the idea of RFC 8305.
     const headStart = setup.sequential ? NEVER : Math.max(setup.timing.headStartMs, 3 * s.rttMs)
@@ -106,7 +112,7 @@ export const climb = (s: Draft, replaceMs?: number): void => {
 
 /** The carrying link has lived long enough: what was held against it and its transport is forgotten. */
 export const settle = (s: Draft, link: LinkView): boolean => {
-  const stable = s.now - link.sinceMs >= s.setup.timing.stableMs
+  const stable = s.now >= link.sinceMs + s.setup.timing.stableMs
   const rung = rungOf(s, link)
   if (stable) s.failures = 0
   if (stable && rung) pardon(rung)

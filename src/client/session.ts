@@ -23,7 +23,9 @@ export interface SessionEnv {
 
 /** What one link tells. Nothing is called after `close()` or `end`. */
 export interface SessionHandlers {
-  welcome(frame: Welcome): void
+  /** `first`: of this link. Every welcome tells the hub's clock. */
+  welcome(frame: Welcome, first: boolean): void
+  time(hubMs: number): void
   /** The proof of PROTOCOL.md §4.5 is complete. */
   proven(): void
   run(ask: Ask, frame: Run): void
@@ -101,8 +103,9 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
   }
 
   const onWelcome = (frame: Welcome, held: boolean): void => {
-    if (!welcomed) on.welcome(frame)
+    const first = !welcomed
     welcomed = true
+    on.welcome(frame, first)
     // A held poll that was cut is followed by one that is not held: its answer proves nothing (§4.5).
     if (transport.proof === 'welcome' || (held && transport.proof === 'answer')) prove()
   }
@@ -153,9 +156,11 @@ export const openSession = (env: SessionEnv, { transport, read, token, asks, on 
       const ask = 'channel' in frame ? asked.get(frame.channel) : undefined
       switch (frame.type) {
         case 'welcome':
-          if (!answer) onWelcome(frame, held === true)
+          if (answer) on.welcome(frame, false)
+          else onWelcome(frame, held === true)
           break
         case 'heartbeat':
+          if (frame.timeMs) on.time(frame.timeMs)
           if (transport.proof === 'heartbeat') prove()
           break
         case 'run':

@@ -123,6 +123,8 @@ export interface ErrorFrame {
 /** PROTOCOL.md §7.2. */
 export interface Heartbeat {
   readonly type: 'heartbeat'
+  /** The hub's clock, in the answer to a ping. */
+  readonly timeMs?: number
 }
 
 /** PROTOCOL.md §7.4. */

@@ -21,6 +21,7 @@ const CHECKS = new Map<unknown, (frame: Fields) => boolean>([
   [
     'welcome',
     (f) =>
+      f['protocol'] === 1 &&
       isText(f['nonce']) &&
       isCount(f['timeMs']) &&
       isCount(f['heartbeatMs']) &&

@@ -205,7 +205,7 @@ describe('a WebSocket link', () => {
     const socket = await opened(hub)
     socket.send({ type: 'ping' })
     await hub.clock.settle()
-    expect(socket.frames.at(-1)).toEqual({ type: 'heartbeat' })
+    expect(socket.frames.at(-1)).toEqual({ type: 'heartbeat', timeMs: hub.clock.wall() })
   })
 
   it('§9 a hello that does not come in time closes the link with 4408', async () => {

@@ -192,7 +192,7 @@ export class SocketSession implements Member {
         reader.remove(frame.channel)
         break
       case 'ping':
-        this.#link.beat()
+        this.#link.push(`{"type":"heartbeat","timeMs":${this.#core.clock.wall()}}`)
         break
       case 'hello':
         this.#end(refusal('bad-request', 'a link has one hello'))

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { assembleClient } from '../client/client.ts'
 import type { PageSignal } from '../client/page-signals.ts'
 import { TIMING } from '../client/timing.ts'
@@ -7,7 +8,6 @@ import { words } from '../client/words.ts'
 import { longPoll, poll } from '../transports/poll.ts'
 import { sse } from '../transports/sse.ts'
 import { webSocket } from '../transports/websocket.ts'
-import type { FakeClock } from './fake-clock.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
 
 export interface VirtualClient extends Client {
@@ -17,7 +17,7 @@ export interface VirtualClient extends Client {
 
 /** The real client, with its real transports, on a virtual network and clock. */
 export const createVirtualClient = (
-  clock: FakeClock,
+  clock: Clock,
   network: VirtualNetwork,
   options: Partial<CommonOptions> & { readonly transports?: readonly TransportName[] } = {},
 ): VirtualClient => {

@@ -24,6 +24,12 @@ export type Weather =
   | 'hold'
   /** Each chunk of a response comes with the next one. */
   | 'one-behind'
+  /** The hub gets the request, and its answer is lost. WebSocket: passes. */
+  | 'lost'
+  /** The hub gets the request twice, and the second answer passes. WebSocket: passes. */
+  | 'twice'
+  /** The answer to the last request of the same path instead of this one's, as a cache gives it. WebSocket: passes. */
+  | 'stale'
   /** Everything passes, or nothing does, and it is cut this many ms after it was accepted. */
   | { readonly diesAfterMs: number; readonly answers: boolean }
   /** This answer instead of the hub's. */
@@ -42,6 +48,8 @@ export interface VirtualNetwork {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
   /** Decides about each new connection. */
   weather: (connection: Connection) => Weather
+  /** How long each request, chunk and WebSocket message is on its way, ms; asked for each. Order is kept. @default 0 */
+  latencyMs: () => number
   /** Every connection so far, and when it began. */
   readonly connections: readonly (Connection & { readonly atMs: number; readonly weather: Weather })[]
   /** Cuts what is open now; returns how many it were. */
@@ -56,7 +64,7 @@ interface Open extends Connection {
   kill(): void
 }
 
-/** A hub without sockets and the platform's network interfaces in front of it, on one virtual clock and without latency. */
+/** A hub without sockets and the platform's network interfaces in front of it, on one virtual clock. */
 export const createVirtualNetwork = (
   clock: FakeClock,
   options: Partial<HubOptions> = {},
@@ -83,6 +91,23 @@ export const createVirtualNetwork = (
   const sockets = new Set<{ mute(): void }>()
   const connections: (Connection & { atMs: number; weather: Weather })[] = []
 
+  const cached = new Map<string, Response>()
+
+  /** One direction of a connection: runs tasks after the latency of each, in their order. */
+  const wire = (): ((task: () => void) => void) => {
+    let freeMs = 0
+    return (task) => {
+      const dueMs = Math.max(freeMs, clock.now() + network.latencyMs())
+      if (dueMs <= clock.now()) void Promise.resolve().then(task)
+      else clock.after(dueMs - clock.now(), task)
+      freeMs = dueMs
+    }
+  }
+  const travel = (): Promise<void> => {
+    const ms = network.latencyMs()
+    return ms > 0 ? new Promise((resolve) => clock.after(ms, resolve)) : Promise.resolve()
+  }
+
   const accept = (connection: Connection): Weather => {
     const weather = network.weather(connection)
     connections.push({ ...connection, atMs: clock.now(), weather })
@@ -107,8 +132,12 @@ export const createVirtualNetwork = (
     if (typeof weather === 'object' && 'respond' in weather) return weather.respond()
     if (weather === 'refuse') throw new TypeError('fetch failed')
     const gone = new AbortController()
-    const signal = init.signal ? AbortSignal.any([init.signal, gone.signal]) : gone.signal
+    const { signal } = gone
+    // Not AbortSignal.any(): Node 20 keeps what listens to one for as long as the process lives.
+    init.signal?.addEventListener('abort', () => gone.abort())
     let release = (): void => undefined
+    // Kept until the end: in Node the signal of a Request that was collected does not abort any more.
+    const requests: Request[] = []
     const killed = new Promise<never>((_, reject) => {
       const kill = (): void => {
         gone.abort()
@@ -117,13 +146,26 @@ export const createVirtualNetwork = (
       release = track({ path, held, kill }, weather)
       if (weather === 'cut') kill()
       signal.addEventListener('abort', () => {
+        requests.length = 0
         release()
         reject(new DOMException('aborted', 'AbortError'))
       })
     })
     killed.catch(() => undefined)
     if (weather === 'hang' || (typeof weather === 'object' && !weather.answers)) return killed
-    const response = await Promise.race([hub.fetch(new Request(url, { ...init, signal })), killed])
+    const ask = (): Promise<Response> => {
+      const request = new Request(url, { ...init, signal })
+      requests.push(request)
+      return hub.fetch(request)
+    }
+    await Promise.race([travel(), killed])
+    if (weather === 'twice') await Promise.race([ask(), killed])
+    const answer = await Promise.race([ask(), killed])
+    if (weather === 'lost') return killed
+    const old = cached.get(path)
+    if (path !== '/stream') cached.set(path, answer.clone())
+    const response = weather === 'stale' && old ? old.clone() : answer
+    await Promise.race([travel(), killed])
     if (weather === 'hold') {
       const text = await Promise.race([response.text(), killed])
       release()
@@ -132,19 +174,30 @@ export const createVirtualNetwork = (
     const reader = response.body?.getReader()
     if (!reader) return response
     let kept: Uint8Array | undefined
+    const down = wire()
     const body = new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        for (;;) {
-          const { done, value } = await Promise.race([reader.read(), killed])
-          const chunk = weather === 'one-behind' ? kept : value
-          kept = value
-          if (chunk) controller.enqueue(chunk)
-          if (done) {
-            release()
-            controller.close()
-          }
-          if (chunk ?? done) return
+      start(controller) {
+        const fail = (error: unknown): void => {
+          controller.error(error)
+          reader.cancel().catch(() => undefined)
         }
+        const pump = async (): Promise<void> => {
+          for (;;) {
+            const { done, value } = await reader.read()
+            const chunk = weather === 'one-behind' ? kept : value
+            kept = value
+            down(() => {
+              if (signal.aborted) return
+              if (chunk) controller.enqueue(chunk)
+              if (!done) return
+              release()
+              controller.close()
+            })
+            if (done) return
+          }
+        }
+        killed.catch(fail)
+        pump().catch(fail)
       },
     })
     return new Response(body, { status: response.status, headers: response.headers })
@@ -159,6 +212,8 @@ export const createVirtualNetwork = (
     onclose: ((event: never) => void) | null = null
     #session: ReturnType<HubInternals['connect']> | undefined
     readonly #release: () => void
+    readonly #up = wire()
+    readonly #down = wire()
     #mute: boolean
 
     constructor() {
@@ -167,15 +222,15 @@ export const createVirtualNetwork = (
       sockets.add(this)
       this.#release = track({ path: '', held: false, kill: () => this.#end(1006, '') }, weather)
       if (weather !== 'hang' && !(typeof weather === 'object' && 'answers' in weather && !weather.answers))
-        this.#later(() => this.#begin(weather))
+        this.#up(() => this.#down(() => this.#begin(weather)))
     }
 
     send(data: string): void {
-      if (!this.#mute) this.#later(() => this.#session?.receive(data))
+      if (!this.#mute) this.#up(() => this.#session?.receive(data))
     }
 
     close(): void {
-      this.#later(() => this.#end(1000, ''))
+      this.#up(() => this.#end(1000, ''))
     }
 
     mute(): void {
@@ -205,12 +260,12 @@ export const createVirtualNetwork = (
     }
 
     #receive(data: string): void {
-      if (!this.#mute) this.#later(() => this.readyState === 1 && this.#call(this.onmessage, { data }))
+      if (!this.#mute) this.#down(() => this.readyState === 1 && this.#call(this.onmessage, { data }))
     }
 
     #end(code: number, reason: string): void {
       if (this.readyState === 3) return
-      this.#later(() => {
+      this.#down(() => {
         if (this.readyState === 3) return
         this.readyState = 3
         this.#release()
@@ -218,10 +273,6 @@ export const createVirtualNetwork = (
         this.#session?.gone()
         this.#call(this.onclose, { code, reason })
       })
-    }
-
-    #later(task: () => void): void {
-      void Promise.resolve().then(task)
     }
 
     #call(handler: ((event: never) => void) | null, event: object): void {
@@ -236,6 +287,7 @@ export const createVirtualNetwork = (
     WebSocket: VirtualWebSocket,
     fetch: fetchThrough,
     weather: () => 'clear',
+    latencyMs: () => 0,
     connections,
     cut(which = () => true) {
       const chosen = [...open].filter(which)

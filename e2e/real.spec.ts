@@ -1,0 +1,40 @@
+import { expect, onTransport, received, seenBy, startClient, test } from './hub-fixture.ts'
+import { flow, upTo } from './page-harness.ts'
+
+test(
+  'R18 websocket → sse → websocket with the durations of a real page',
+  { tag: '@real' },
+  async ({ page, net, hubServer }) => {
+    test.setTimeout(180_000)
+    const { room } = net
+    await startClient(page, { ...net, real: true })
+    await onTransport(page, 'websocket')
+    const stop = flow(hubServer, net.channel, 50)
+    await received(page, 50)
+
+    room.set('refuse-upgrade', true)
+    await onTransport(page, 'sse', 30_000)
+    const onSse = (await seenBy(page)).offsets.length
+    await received(page, onSse + 100)
+    expect(room.faults.log.some(({ kind, action }) => kind === 'fault' && action === 'cut')).toBe(true)
+    expect(room.faults.log.some(({ kind, action }) => kind === 'fault' && action === 'respond')).toBe(true)
+
+    room.reset()
+    // The probation of a transport that was proven before ends within minutes at most.
+    await onTransport(page, 'websocket', 120_000)
+    const back = (await seenBy(page)).offsets.length
+    await received(page, back + 100)
+    const sent = await stop()
+    await received(page, sent)
+
+    const { offsets, times, gaps, errors, facts } = await seenBy(page)
+    expect(offsets).toEqual(upTo(sent))
+    expect([gaps, errors]).toEqual([[], []])
+    const proven = facts.filter((fact) => fact.startsWith('proven'))
+    expect([proven[0], proven.at(-1)]).toEqual(['proven websocket', 'proven websocket'])
+    expect(proven).toContain('proven sse')
+    const pauses = times.slice(1).map((time, index) => time - (times[index] ?? time))
+    console.log(`    real durations: longest pause ${Math.round(Math.max(...pauses))} ms`)
+    expect(Math.max(...pauses)).toBeLessThan(5_000)
+  },
+)
