@@ -65,9 +65,6 @@ export interface Rule {
 }
 
 /** Actions that are decided once, when a connection, request or upgrade arrives. */
-type OpeningType =
-  'refuse' | 'hang' | 'fin' | 'reset' | 'respond' | 'replayPrevious' | 'reorder' | 'duplicate' | 'dropAnswer'
-
 const alwaysOpening: ReadonlySet<ActionType> = new Set<ActionType>([
   'refuse',
   'hang',

@@ -161,8 +161,11 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     catchUp.pump()
   }
 
-  const start = (): void => {
+  const checkOpen = (): void => {
     if (driver.state.name === 'closed') throw new HoldfastError('closed', 'the client is closed')
+  }
+  const start = (): void => {
+    checkOpen()
     if (auto && driver.state.name === 'idle') driver.dispatch({ type: 'connect' })
   }
 
@@ -210,12 +213,12 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     },
     subscribe(channel, listener, subscribeOptions = {}) {
       startFrom(channel, subscribeOptions.from)
-      if (driver.state.name === 'closed') start()
+      checkOpen()
       const message = listener as (message: Message) => unknown
       return createSubscription(subscriptionEnv, channel, { message }, subscribeOptions).subscription
     },
     read: ((channel: string, readOptions = {}) => {
-      if (driver.state.name === 'closed') start()
+      checkOpen()
       return createReader(subscriptionEnv, channel, readOptions)
     }) as Client<Ch>['read'],
     async publish(channel, data, publishOptions = {}) {
@@ -226,8 +229,8 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
       // A failing error listener has nobody left to be reported to.
       listen(emitter, event, listener, event === 'error' ? () => undefined : reportListener),
     connect() {
+      checkOpen()
       auto = true
-      if (driver.state.name === 'closed') start()
       driver.dispatch({ type: 'connect' })
     },
     disconnect() {

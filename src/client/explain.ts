@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { LinkEnd, TransportName } from '../transports/transport.ts'
 import { carrierOf } from './connection-state.ts'
-import type { ConnectionNews, ConnectionState, Effect } from './connection-state.ts'
-import type { ClientState, Explanation, Fact, TransportReport } from './types.ts'
+import type { ConnectionNews, ConnectionState, Effect, LinkView } from './connection-state.ts'
+import type { ClientState, Explanation, Fact, FactKind, TransportReport } from './types.ts'
 
 const MAX_FACTS = 200
 
@@ -26,6 +26,15 @@ export interface Words {
   summary(explanation: Explanation): string
 }
 
+/** What events and effects may say, all in one. */
+interface Facts extends Partial<LinkView> {
+  readonly type: FactKind
+  readonly link?: number
+  readonly end?: LinkEnd
+  readonly ms?: number
+  readonly retryAfterMs?: number
+}
+
 /** The bounded timeline of what happened, and the report made of it. */
 export interface Timeline {
   /** Records an event or an effect; `undefined` for those that say nothing to a person. */
@@ -38,27 +47,19 @@ export const createTimeline = (clock: Clock, names: readonly TransportName[], wo
   return {
     add(news, before) {
       if (!KINDS.has(news.type)) return undefined
-      const id = 'link' in news ? news.link : undefined
-      const link = before.links.find((each) => each.id === id) ?? ('purpose' in news ? news : undefined)
-      const { code, status, detail }: Partial<LinkEnd> = 'end' in news ? news.end : {}
-      const ms =
-        'ms' in news
-          ? news.ms
-          : 'retryAfterMs' in news
-            ? news.retryAfterMs
-            : news.type === 'welcome'
-              ? clock.now() - (link && 'sinceMs' in link ? link.sinceMs : 0)
-              : undefined
+      const { type, link: id, end, ms, retryAfterMs, ...own } = news as Facts
+      const link = before.links.find((each) => each.id === id) ?? own
+      const took = ms ?? retryAfterMs ?? (type === 'welcome' && clock.now() - (link.sinceMs ?? 0))
       const bare: Fact = {
         timeMs: clock.wall(),
-        kind: news.type as Fact['kind'],
+        kind: type,
         link: id,
-        transport: names['rung' in news ? news.rung : (link?.rung ?? -1)],
-        purpose: link?.purpose,
-        code,
-        status,
-        ms: ms && Math.round(ms),
-        detail,
+        transport: names[link.rung ?? -1],
+        purpose: link.purpose,
+        code: end?.code,
+        status: end?.status,
+        ms: took ? Math.round(took) : undefined,
+        detail: end?.detail,
         text: '',
       }
       const fact = words ? { ...bare, text: words.fact(bare) } : bare
