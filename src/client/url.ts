@@ -16,10 +16,10 @@ export const resolveUrl = (url: string, base = documentBase()): string => {
   try {
     resolved = new URL(url, base)
   } catch {
-    throw bad(base ? 'is not a URL' : 'must be absolute: there is no document to resolve it against')
+    throw bad(base ? 'is not a URL' : 'must be absolute: there is no document')
   }
   const scheme = /^(?:ws|http)(s?):$/.exec(resolved.protocol)
   if (!scheme) throw bad('must be http(s) or ws(s)')
-  if (resolved.search || resolved.username || resolved.password) throw bad('must have no query and no credentials')
+  if (resolved.search || resolved.username) throw bad('must have no query and no credentials')
   return `http${scheme[1] ?? ''}://${resolved.host}${resolved.pathname.replace(/\/+$/, '')}`
 }

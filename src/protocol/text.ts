@@ -1,3 +1,18 @@
+/** Length of `text` in bytes of UTF-8; a lone surrogate counts as the three bytes of its replacement. */
+export const utf8Length = (text: string): number => {
+  let bytes = 0
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3
+    // A pair is one character of four bytes.
+    if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(index + 1) & 0xfc00) === 0xdc00) {
+      bytes++
+      index++
+    }
+  }
+  return bytes
+}
+
 /** True when arrays and objects nest deeper than `limit`. One pass, without recursion, over text that may be no JSON. */
 export const nestsDeeper = (json: string, limit: number): boolean => {
   let depth = 0

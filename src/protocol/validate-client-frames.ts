@@ -1,8 +1,8 @@
 import { HoldfastError } from '../base/errors.ts'
 import type { ChannelRequest, ClientFrame, Hello, Publish, Start } from './frames.ts'
 import { parsePosition } from './position.ts'
-import { isChannelName, utf8Length } from './channel-name.ts'
-import { kindOf, nestsDeeper } from './text.ts'
+import { isChannelName } from './channel-name.ts'
+import { kindOf, nestsDeeper, utf8Length } from './text.ts'
 
 /** The counts of PROTOCOL.md §9 that reading a batch needs. */
 export interface FrameLimits {
