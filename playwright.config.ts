@@ -4,6 +4,9 @@ import { findBrowser } from './scripts/find-browser.mjs'
 
 const { env } = process
 const full = env['FULL'] === '1'
+// Tests tagged @real wait for real durations, those tagged @screenshots make pictures; @chromium: no other browser can.
+const optIn = [...(env['REAL'] === '1' ? [] : ['@real']), ...(env['SCREENSHOTS'] === '1' ? [] : ['@screenshots'])]
+const unwanted = new RegExp(optIn.join('|') || '(?!)')
 // Which projects this run is about (workers inherit the answer), so that a run of one needs no other browser.
 const fromArguments = process.argv.flatMap((arg, at) => {
   if (arg.startsWith('--project=')) return [arg.slice('--project='.length)]
@@ -39,6 +42,7 @@ function firefox(): Project[] {
         name: 'firefox',
         use: { browserName: 'firefox', ...channel, launchOptions: { executablePath } },
         ...(full ? {} : { grep: /@smoke/ }),
+        grepInvert: new RegExp(`${unwanted.source}|@chromium`),
       },
     ]
   } catch (error) {
@@ -54,8 +58,7 @@ export default defineConfig({
   testDir: 'e2e',
   tsconfig: './tsconfig.e2e.json',
   outputDir: 'test-results',
-  // Tests tagged @real wait for real durations.
-  ...(env['REAL'] === '1' ? {} : { grepInvert: /@real/ }),
+  grepInvert: unwanted,
   fullyParallel: true,
   forbidOnly: Boolean(env['CI']),
   retries: 0,

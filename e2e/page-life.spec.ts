@@ -114,58 +114,56 @@ test(
   },
 )
 
-test('R10 a page that comes back from the back/forward cache gets what it missed', async ({
-  playwright,
-  browserName,
-  launchOptions,
-  hubServer,
-  net,
-}) => {
-  test.skip(browserName !== 'chromium', 'only Chromium can be told to keep pages under automation')
-  const browser = await playwright.chromium.launch({
-    ...launchOptions,
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
-  })
-  try {
-    for (const transports of [undefined, ['sse'], ['long-poll']] as const) {
-      const channel = `${net.channel}-${transports?.[0] ?? 'ladder'}` as const
-      const page = await browser.newPage()
-      // No page with `Cache-Control: no-store` is kept, and those of the demo server have it.
-      await page.route('**/kept', (route) => route.fulfill({ contentType: 'text/html', body: html }))
-      await page.goto(`${hubServer.url}/kept`)
-      await installHarness(page, { url: net.url, channel }, transports ? [...transports] : undefined)
-      await page.evaluate(async () => {
-        const { harness } = window
-        addEventListener('pageshow', ({ persisted }) => Object.assign(window, { persisted }))
-        const client = harness.createClient()
-        const { messages } = harness.record(client)
-        await harness.append([{ note: '1' }])
-        await harness.until(() => messages.length === 1 && client.state.name === 'online', 'the first message')
-      })
-      await page.goto(`${hubServer.url}/elsewhere`)
-      await expect.poll(() => net.room.faults.openLinks).toBe(0)
-      await hubServer.hub.publish(channel, { note: '2' })
-      await hubServer.hub.publish(channel, { note: '3' })
-      await page.evaluate(() => {
-        history.back()
-      })
-      // A page that is taken out of the cache loads nothing.
-      await page.waitForURL('**/kept', { waitUntil: 'commit' })
-      const seen = await page.evaluate(async () => {
-        const { harness, recording } = window
-        await harness.until(() => recording.messages.length === 3, 'what was missed')
-        const { persisted } = window as unknown as { persisted: boolean }
-        return { persisted, offsets: recording.offsets(), gaps: recording.gaps }
-      })
-      expect(seen).toEqual({ persisted: true, offsets: [1, 2, 3], gaps: [] })
-      await hubServer.hub.publish(channel, { note: '4' })
-      await page.evaluate(() => window.harness.until(() => window.recording.messages.length === 4, 'what follows'))
-      await page.close()
+// Only Chromium can be told to keep pages under automation.
+test(
+  'R10 a page that comes back from the back/forward cache gets what it missed',
+  { tag: '@chromium' },
+  async ({ playwright, launchOptions, hubServer, net }) => {
+    const browser = await playwright.chromium.launch({
+      ...launchOptions,
+      ignoreDefaultArgs: ['--disable-back-forward-cache'],
+    })
+    try {
+      for (const transports of [undefined, ['sse'], ['long-poll']] as const) {
+        const channel = `${net.channel}-${transports?.[0] ?? 'ladder'}` as const
+        const page = await browser.newPage()
+        // No page with `Cache-Control: no-store` is kept, and those of the demo server have it.
+        await page.route('**/kept', (route) => route.fulfill({ contentType: 'text/html', body: html }))
+        await page.goto(`${hubServer.url}/kept`)
+        await installHarness(page, { url: net.url, channel }, transports ? [...transports] : undefined)
+        await page.evaluate(async () => {
+          const { harness } = window
+          addEventListener('pageshow', ({ persisted }) => Object.assign(window, { persisted }))
+          const client = harness.createClient()
+          const { messages } = harness.record(client)
+          await harness.append([{ note: '1' }])
+          await harness.until(() => messages.length === 1 && client.state.name === 'online', 'the first message')
+        })
+        await page.goto(`${hubServer.url}/elsewhere`)
+        await expect.poll(() => net.room.faults.openLinks).toBe(0)
+        await hubServer.hub.publish(channel, { note: '2' })
+        await hubServer.hub.publish(channel, { note: '3' })
+        await page.evaluate(() => {
+          history.back()
+        })
+        // A page that is taken out of the cache loads nothing.
+        await page.waitForURL('**/kept', { waitUntil: 'commit' })
+        const seen = await page.evaluate(async () => {
+          const { harness, recording } = window
+          await harness.until(() => recording.messages.length === 3, 'what was missed')
+          const { persisted } = window as unknown as { persisted: boolean }
+          return { persisted, offsets: recording.offsets(), gaps: recording.gaps }
+        })
+        expect(seen).toEqual({ persisted: true, offsets: [1, 2, 3], gaps: [] })
+        await hubServer.hub.publish(channel, { note: '4' })
+        await page.evaluate(() => window.harness.until(() => window.recording.messages.length === 4, 'what follows'))
+        await page.close()
+      }
+    } finally {
+      await browser.close()
     }
-  } finally {
-    await browser.close()
-  }
-})
+  },
+)
 
 test('R17 the network coming back hastens the next try', async ({ page, context, net, hubServer }) => {
   const { faults } = net.room
@@ -245,18 +243,22 @@ for (const [title, count, transports] of [
   })
 }
 
-test('R10 a frozen tab that thaws goes on from where it stood', async ({ page, net, hubServer, browserName }) => {
-  test.skip(browserName !== 'chromium', 'only the protocol of Chromium can freeze a page')
-  await installHarness(page, net, undefined)
-  await page.evaluate(() => window.harness.record(window.harness.createClient()).subscription.ready)
-  await onTransport(page, 'websocket')
-  const session = await page.context().newCDPSession(page)
-  await session.send('Page.setWebLifecycleState', { state: 'frozen' })
-  for (const note of ['1', '2', '3']) await hubServer.hub.publish(net.channel, { note })
-  await session.send('Page.setWebLifecycleState', { state: 'active' })
-  const offsets = await page.evaluate(async () => {
-    await window.harness.until(() => window.recording.messages.length === 3, 'what came meanwhile')
-    return window.recording.offsets()
-  })
-  expect(offsets).toEqual([1, 2, 3])
-})
+// Only the protocol of Chromium can freeze a page.
+test(
+  'R10 a frozen tab that thaws goes on from where it stood',
+  { tag: '@chromium' },
+  async ({ page, net, hubServer }) => {
+    await installHarness(page, net, undefined)
+    await page.evaluate(() => window.harness.record(window.harness.createClient()).subscription.ready)
+    await onTransport(page, 'websocket')
+    const session = await page.context().newCDPSession(page)
+    await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+    for (const note of ['1', '2', '3']) await hubServer.hub.publish(net.channel, { note })
+    await session.send('Page.setWebLifecycleState', { state: 'active' })
+    const offsets = await page.evaluate(async () => {
+      await window.harness.until(() => window.recording.messages.length === 3, 'what came meanwhile')
+      return window.recording.offsets()
+    })
+    expect(offsets).toEqual([1, 2, 3])
+  },
+)

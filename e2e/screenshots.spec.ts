@@ -4,7 +4,6 @@ import { expect as expectSoon, test } from './demo-fixture.ts'
 const expect = expectSoon.configure({ timeout: 15_000 })
 
 // Pictures for the docs. Opt-in, because nothing is checked here: SCREENSHOTS=1 npx playwright test screenshots --project=chromium
-test.skip(process.env['SCREENSHOTS'] !== '1', 'opt-in: SCREENSHOTS=1')
 test.use({ viewport: { width: 1200, height: 800 } })
 
 const online = (page: Page) => expect(page.locator('#badge')).toHaveAttribute('data-state', 'online')
@@ -12,7 +11,7 @@ const online = (page: Page) => expect(page.locator('#badge')).toHaveAttribute('d
 for (const colorScheme of ['light', 'dark'] as const) {
   const file = (name: string) => ({ path: `docs/screenshots/${name}-${colorScheme}.png` })
 
-  test(`start in ${colorScheme}`, async ({ page, demo }) => {
+  test(`start in ${colorScheme}`, { tag: '@screenshots' }, async ({ page, demo }) => {
     await page.emulateMedia({ colorScheme })
     await page.goto(demo.url)
     await online(page)
@@ -20,7 +19,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.screenshot(file('start'))
   })
 
-  test(`chat in ${colorScheme}`, async ({ page, context, demo }) => {
+  test(`chat in ${colorScheme}`, { tag: '@screenshots' }, async ({ page, context, demo }) => {
     await page.emulateMedia({ colorScheme })
     await page.goto(`${demo.url}/chat`)
     const other = await context.newPage()
@@ -44,7 +43,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.screenshot(file('chat'))
   })
 
-  test(`lab in ${colorScheme}`, async ({ page, demo }) => {
+  test(`lab in ${colorScheme}`, { tag: '@screenshots' }, async ({ page, demo }) => {
     test.setTimeout(90_000)
     await page.emulateMedia({ colorScheme })
     await page.goto(`${demo.url}/lab`)
@@ -56,7 +55,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.screenshot(file('lab'))
   })
 
-  test(`quotes in ${colorScheme}`, async ({ page, demo }) => {
+  test(`quotes in ${colorScheme}`, { tag: '@screenshots' }, async ({ page, demo }) => {
     await page.emulateMedia({ colorScheme })
     await page.goto(`${demo.url}/quotes`)
     await online(page)

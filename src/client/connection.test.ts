@@ -77,6 +77,16 @@ describe('verdicts', () => {
     expect((m.state.rungs[0]?.untilMs ?? 0) - m.now).toBe(TIMING.maxProbationMs)
   })
 
+  it('last four times as long each time when the transport hangs', () => {
+    const m = at.connecting()
+    m.welcome(READ)
+    m.next()
+    m.prove('sse')
+    expect(m.next()).toBe('online, drop, give up ws, demote ws 10000')
+    expect(m.next()).toBe('online, probe ws')
+    expect(m.next()).toBe('online, drop, give up ws, demote ws 40000')
+  })
+
   it('are cleared by a network change, and the better transport is probed at once', () => {
     const m = at.connecting()
     m.end('ws')

@@ -31,7 +31,8 @@ export const demote = (s: Draft, index: number): void => {
   if (!rung) return
   const ms = probation(rung, s.setup.timing)
   rung.untilMs = s.now + ms
-  rung.demotions++
+  // A handshake that hangs costs Firefox a connection to the host until the other side ends it (docs/decisions/0009).
+  rung.demotions += rung.last?.code === 'timeout' ? 2 : 1
   rung.young = false
   s.effects.push({ type: 'demote', rung: index, ms })
 }
