@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export class Child {
   #process
   #name
-  /** @type {{ resolve(answer: any): void, reject(error: Error): void } | null} */
+  /** @type {{ resolve(answer: unknown): void, reject(error: Error): void } | null} */
   #waiting = null
   /** @type {any[]} */
   #answers = []
@@ -61,7 +61,7 @@ export class Child {
     this.#settle((waiting) => waiting.reject(error))
   }
 
-  /** @param {(waiting: { resolve(answer: any): void, reject(error: Error): void }) => void} how */
+  /** @param {(waiting: { resolve(answer: unknown): void, reject(error: Error): void }) => void} how */
   #settle(how) {
     const waiting = this.#waiting
     this.#waiting = null

@@ -10,7 +10,7 @@ export class RunReader {
   #onBatch
   #onReady
 
-  /** @param {{ onBatch(batch: any[]): void, onReady(): void }} options */
+  /** @param {{ onBatch(batch: Record<string, unknown>[]): void, onReady(): void }} options */
   constructor({ onBatch, onReady }) {
     this.#onBatch = onBatch
     this.#onReady = onReady

@@ -1,6 +1,6 @@
-import type { DemoServer } from '../demo-server/server.ts'
 import { expect, onTransport, received, seenBy, startClient, test } from './hub-fixture.ts'
 import type { Room } from './hub-fixture.ts'
+import { flow, upTo } from './page-harness.ts'
 
 const LADDER = ['websocket', 'sse', 'long-poll', 'poll'] as const
 type Name = (typeof LADDER)[number]
@@ -23,22 +23,6 @@ const allow = ({ room }: Room, best: Name): void => {
   }
 }
 
-/** Publishes 200 messages a second until it is stopped; resolves with how many there were. */
-const publisher = (server: DemoServer, channel: `lab:${string}`): (() => Promise<number>) => {
-  const began = performance.now()
-  let sent = 0
-  let last: Promise<unknown> = Promise.resolve()
-  const timer = setInterval(() => {
-    const due = ((performance.now() - began) * 200) / 1_000
-    while (sent < due) last = server.hub.publish(channel, { note: String(++sent) })
-  }, 5)
-  return async () => {
-    clearInterval(timer)
-    await last
-    return sent
-  }
-}
-
 for (const from of LADDER) {
   for (const to of LADDER) {
     if (from === to) continue
@@ -52,7 +36,7 @@ for (const from of LADDER) {
         allow(net, from)
         await startClient(page, net)
         await onTransport(page, from)
-        const stop = publisher(hubServer, net.channel)
+        const stop = flow(hubServer, net.channel, 200)
         await received(page, 100)
         const faultsBefore = net.room.faults.log.filter((event) => event.kind === 'fault').length
         allow(net, to)
@@ -63,7 +47,7 @@ for (const from of LADDER) {
         await received(page, sent)
 
         const { offsets, times, gaps, errors, facts } = await seenBy(page)
-        expect(offsets).toEqual(Array.from({ length: sent }, (_, index) => index + 1))
+        expect(offsets).toEqual(upTo(sent))
         expect([gaps, errors]).toEqual([[], []])
         // R24: the fault fired. A better transport heals instead, so there the faults before count.
         const fired = net.room.faults.log.filter((event) => event.kind === 'fault').length
