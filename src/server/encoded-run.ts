@@ -32,6 +32,7 @@ export class EncodedRun {
   #frame: string | undefined
   #socketMessage: Buffer | undefined
   #eventBatch: Buffer | undefined
+  #eventChunk: Buffer | undefined
 
   constructor(channelJson: string, after: Place, messages: readonly EncodedMessage[], more: boolean) {
     const last = messages.at(-1)
@@ -67,5 +68,13 @@ export class EncodedRun {
   get eventBatch(): Buffer {
     this.#eventBatch ??= Buffer.from(`data: [${this.frame()}]\n\n`)
     return this.#eventBatch
+  }
+
+  /** The same as one chunk of a chunked HTTP/1.1 body (RFC 9112 §7.1), so that it is one write and not three. */
+  get eventChunk(): Buffer {
+    const { eventBatch } = this
+    const size = eventBatch.length.toString(16)
+    this.#eventChunk ??= Buffer.concat([Buffer.from(`${size}\r\n`), eventBatch, Buffer.from('\r\n')])
+    return this.#eventChunk
   }
 }

@@ -66,14 +66,15 @@ const streamBody = (start: (out: StreamOut) => StreamIn, signal: AbortSignal): R
           close()
         }
         signal.addEventListener('abort', gone)
+        const push = (data: Uint8Array): void => {
+          if (ended) return
+          queue.push(data)
+          bytes += data.byteLength
+          if (hungry) feed(controller)
+        }
         session = start({
-          write: (chunk) => {
-            if (ended) return
-            const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-            queue.push(data)
-            bytes += data.byteLength
-            if (hungry) feed(controller)
-          },
+          write: (chunk) => push(Buffer.from(chunk)),
+          writeRun: (run) => push(run.eventBatch),
           buffered: () => bytes,
           unsent: () => bytes,
           end: () => {

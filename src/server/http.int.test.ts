@@ -231,3 +231,38 @@ describe('HTTP on a raw socket', () => {
     expect(answer).toContain('"code":"timeout"')
   })
 })
+
+describe('a stream on the wire', () => {
+  /** What a raw client gets of a stream with two messages, up to the second. */
+  const raw = async (version: string): Promise<string> => {
+    const hub = make()
+    const { port } = await overSocket(hub)
+    const socket = connect(port, '127.0.0.1')
+    undo.push(() => socket.destroy())
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    const body = JSON.stringify(A)
+    const head = ['content-type: application/json', `content-length: ${body.length}`, 'host: localhost']
+    socket.write(`POST /stream HTTP/${version}\r\n${head.join('\r\n')}\r\n\r\n${body}`)
+    await expect.poll(() => text).toContain('"messages":[]')
+    for (const data of ['one', 'two']) {
+      await hub.publish('a', data)
+      await expect.poll(() => text).toContain(`"data":"${data}"`)
+    }
+    return text
+  }
+
+  it('§6.4 is whole chunks on HTTP/1.1, also where a run goes past the response', async () => {
+    const text = await raw('1.1')
+    // Every size line is followed by so many bytes.
+    const sizes = [...text.matchAll(/\r\n([0-9a-f]+)\r\n(data: .*\n\n)/g)]
+    expect(sizes.length).toBeGreaterThanOrEqual(2)
+    for (const [, size = '', event = ''] of sizes) expect(Number.parseInt(size, 16)).toBe(Buffer.byteLength(event))
+  })
+
+  it('§6.4 has no chunks on HTTP/1.0, which a proxy may speak to the hub', async () => {
+    const text = await raw('1.0')
+    expect(text).not.toMatch(/\r\n[0-9a-f]+\r\ndata/)
+    expect(text).toMatch(/\n\ndata: \[\{"type":"run".*"data":"two"/s)
+  })
+})

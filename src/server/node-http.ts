@@ -73,8 +73,14 @@ const send = (answer: GatewayResponse, request: IncomingMessage, response: Serve
     response.writeHead(status, headers)
     response.flushHeaders()
     const stream = body(nodeStream(response))
-    response.on('drain', () => stream.drained())
-    response.on('close', () => stream.gone())
+    // Of the socket, for shared runs go to it past the response.
+    const { socket } = response
+    const drained = (): void => stream.drained()
+    socket?.on('drain', drained)
+    response.on('close', () => {
+      socket?.off('drain', drained)
+      stream.gone()
+    })
     return
   }
   const length = { 'Content-Length': String(Buffer.byteLength(body)) }
@@ -100,6 +106,12 @@ const send = (answer: GatewayResponse, request: IncomingMessage, response: Serve
 const nodeStream = (response: ServerResponse): StreamOut => ({
   write: (chunk) => {
     if (!response.writableEnded && !response.destroyed) response.write(chunk)
+  },
+  writeRun: (run) => {
+    if (response.writableEnded || response.destroyed) return
+    // The response would send size, data and end of a chunk as three pieces; the bytes of all receivers are the same.
+    if (response.chunkedEncoding && response.socket?.writable) response.socket.write(run.eventChunk)
+    else response.write(run.eventBatch)
   },
   buffered: () => response.writableLength,
   unsent: () => response.writableLength + unsentBytes(response.socket),

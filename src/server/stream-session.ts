@@ -10,7 +10,9 @@ import { Reader } from './reader.ts'
 
 /** The body of a streamed response. Nothing here may throw. */
 export interface StreamOut {
-  write(chunk: string | Uint8Array): void
+  write(chunk: string): void
+  /** The event of a run that many streams share. */
+  writeRun(run: EncodedRun): void
   /** Bytes written that the network has not taken yet. */
   buffered(): number
   /** Falls whenever the peer takes bytes, also within one large write. */
@@ -111,7 +113,7 @@ export class StreamSession implements StreamIn, Member {
 
   #writeRun(run: EncodedRun): void {
     if (this.#question.withIds) this.#write(`[${run.frame()}]`)
-    else this.#out.write(run.eventBatch)
+    else this.#out.writeRun(run)
   }
 
   /** Only positions and words stand in it: nothing that a user or publisher chose. */

@@ -149,12 +149,13 @@ export class TestStream {
   readonly session: StreamIn
 
   constructor(start: Exclude<GatewayResponse['body'], string>) {
+    const write = (chunk: string): void => {
+      this.chunks.push(chunk)
+      if (this.stuck) this.#buffered += chunk.length
+    }
     this.session = start({
-      write: (chunk) => {
-        const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
-        this.chunks.push(text)
-        if (this.stuck) this.#buffered += text.length
-      },
+      write,
+      writeRun: (run) => write(run.eventBatch.toString()),
       buffered: () => this.#buffered,
       unsent: () => this.#buffered,
       end: () => {
