@@ -140,7 +140,7 @@ test(
           await harness.until(() => messages.length === 1 && client.state.name === 'online', 'the first message')
         })
         await page.goto(`${hubServer.url}/elsewhere`)
-        await expect.poll(() => net.room.faults.openLinks).toBe(0)
+        await expect.poll(() => net.room.faults.openLinks, { timeout: 8_000 }).toBe(0)
         await hubServer.hub.publish(channel, { note: '2' })
         await hubServer.hub.publish(channel, { note: '3' })
         await page.evaluate(() => {

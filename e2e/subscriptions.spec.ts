@@ -221,7 +221,7 @@ for (const { name, transports } of COLUMNS) {
         await harness.until(() => messages.length === 2 && client.state.name === 'online', 'two messages')
         client.disconnect()
       })
-      await expect.poll(() => net.room.faults.openLinks).toBe(0)
+      await expect.poll(() => net.room.faults.openLinks, { timeout: 8_000 }).toBe(0)
       const seen = await page.evaluate(async () => {
         const { harness, client, recording } = window
         await harness.append([3, 4, 5])
@@ -272,7 +272,7 @@ for (const { name, transports } of COLUMNS) {
         return { codes, subscribe, states: [client.state.name, recording.subscription.state.name] }
       })
       expect(seen).toEqual({ codes: ['unknown', 'closed', 'closed'], subscribe: 'closed', states: ['closed', 'ended'] })
-      await expect.poll(() => faults.openLinks).toBe(0)
+      await expect.poll(() => faults.openLinks, { timeout: 8_000 }).toBe(0)
       const after: unknown[] = []
       faults.on('event', (event) => after.push(event))
       await new Promise((resolve) => setTimeout(resolve, 2_000))
