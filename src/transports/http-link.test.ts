@@ -1,29 +1,22 @@
-import { HttpResponse, delay, http } from 'msw'
-import { setupServer } from 'msw/node'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { HttpResponse, delay } from 'msw'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { CONTENT_TYPE } from '../protocol/frames.ts'
+import { answeringServer, url } from '../testing/answering-server.ts'
+import type { Answer } from '../testing/answering-server.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { record, until } from '../testing/transport-recorder.ts'
 import type { LinkEnd } from './transport.ts'
 import { sse } from './sse.ts'
 
-const url = 'http://hub.example/realtime'
-const server = setupServer()
+const answerWith = answeringServer()
 const hub = { 'content-type': CONTENT_TYPE }
 const refusal = '[{"type":"error","code":"internal","message":"no"}]'
 const portal = '<title>Please log in</title>'
-
-beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
-afterEach(() => server.resetHandlers())
-afterAll(() => server.close())
 
 let clock: FakeClock
 beforeEach(() => {
   clock = new FakeClock()
 })
-
-type Answer = (request: Request) => Response | Promise<Response>
-const answerWith = (answer: Answer): void => server.use(http.all(`${url}/*`, ({ request }) => answer(request)))
 
 describe('httpLink send()', () => {
   const sending = async (answer: Answer) => {
