@@ -52,8 +52,10 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
   let auto = true
   let hidden = false
 
-  const setTime = (hubMs: number): void => {
-    hubAheadMs = hubMs - clock.now()
+  /** Hub time of the newest welcome: what is older is history. */
+  const hubMs = (): number => hub?.timeMs ?? 0
+  const setTime = (nowMs: number): void => {
+    hubAheadMs = nowMs - clock.now()
   }
   const report = (error: HoldfastError): void => {
     emitter.emit('error', error)
@@ -89,7 +91,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     asks: () => [...registry.channels()].map(registry.ask),
     frames: {
       run(ask, frame) {
-        registry.run(ask, frame, hub?.timeMs ?? 0)
+        registry.run(ask, frame, hubMs())
         if (outbox.size) outbox.pump()
       },
       gap: registry.gap,
@@ -126,7 +128,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     ready: () => driver.carrier !== null && driver.connection.notBeforeMs <= clock.now(),
     timeoutMs: driver.timeoutMs,
     open: driver.read,
-    hubMs: () => hub?.timeMs ?? 0,
+    hubMs,
   })
 
   const refuseChannel = ({ channel = '', code, message, retryAfterMs = timing.connectMs }: ErrorFrame): void => {
@@ -174,7 +176,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
       const lead = driver.carrier && registry.lead(sub.channel)
       const late = registry.has(sub.channel) && driver.sessions.size > 0
       registry.add(sub)
-      if (lead && sub.start === 'latest') registry.join(sub, lead, hub?.timeMs ?? 0)
+      if (lead && sub.start === 'latest') registry.join(sub, lead, hubMs())
       else if (late) registry.late(sub.channel, sub)
       start()
       cover()
@@ -187,8 +189,6 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     },
     resume(sub) {
       registry.late(sub.channel, sub)
-      // It may have been behind already when its buffer filled up.
-      catchUp.pump()
     },
     report: reportListener,
   }

@@ -15,6 +15,7 @@ import {
   demote,
   drop,
   dropAll,
+  holdOff,
   lost,
   onRefused,
   postpone,
@@ -32,7 +33,7 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
   s.links = s.links.filter((each) => each !== link)
   s.lastEnd = end
   if (rung) rung.last = end
-  s.notBeforeMs = Math.max(s.notBeforeMs, now + (end.retryAfterMs ?? 0))
+  holdOff(s, end.retryAfterMs ?? 0)
   if (s.name === 'waiting') s.retryAtMs = Math.max(s.retryAtMs, s.notBeforeMs)
   const carrier = carrierOf(s)
   if (cause === 'auth' && link.purpose !== 'probe') onRefused(s, end)
@@ -41,7 +42,7 @@ const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
     // The hub may be busy while the old link still works; else the same transport does not open any more, and is not to be trusted.
     if (cause === 'server') {
       s.stale = true
-      s.notBeforeMs = Math.max(s.notBeforeMs, now + setup.timing.connectMs)
+      holdOff(s, setup.timing.connectMs)
     } else {
       drop(s, carrier)
       lost(s, carrier, cause)
@@ -165,7 +166,7 @@ const onLinkEvent = (s: Draft, link: LinkView, event: LinkNews): void => {
       giveUp(s, link)
       break
     case 'goodbye':
-      if (event.retryAfterMs) s.notBeforeMs = Math.max(s.notBeforeMs, s.now + event.retryAfterMs)
+      if (event.retryAfterMs) holdOff(s, event.retryAfterMs)
       else if (link.phase === 'proven') {
         s.stale = true
         climb(s)

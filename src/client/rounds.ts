@@ -25,6 +25,11 @@ const open = (s: Draft, rung: number, purpose: LinkPurpose, ms = connectDeadline
   s.effects.push({ type: 'open', link, rung, purpose })
 }
 
+/** No attempt for so long, unless a longer pause holds already. */
+export const holdOff = (s: Draft, ms: number): void => {
+  s.notBeforeMs = Math.max(s.notBeforeMs, s.now + ms)
+}
+
 /** Writes the verdict on a transport: another one works and this one does not. */
 export const demote = (s: Draft, index: number): void => {
   const rung = s.rungs[index]

@@ -199,7 +199,9 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       fix(sub, place, hubMs)
     },
     late(channel, only) {
-      for (const sub of only ? [only] : subsOf(channel)) fallBehind(sub)
+      for (const sub of only ? [only] : subsOf(channel)) sub.behind = true
+      // Also for one that was behind already: it may have been paused when the last read ended.
+      env.behind()
     },
     starting: (channel) => subsOf(channel).some((sub) => sub.name === 'pending'),
     ask(channel) {
