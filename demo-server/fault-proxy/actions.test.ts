@@ -1,32 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FaultEvent } from './event-log.ts'
-import type { Faults } from './faults.ts'
-import type { ActionType } from './rule.ts'
-import { connectRaw, openSocket, send, startRig } from './test-rig.ts'
-import type { RawClient, Rig } from './test-rig.ts'
-
-let rig: Rig
-let faults: Faults
-let port: number
-beforeEach(async () => {
-  // Jitter at its middle, so that a delay is what it says.
-  rig = await startRig({ random: () => 0.5 })
-  faults = rig.proxy.faults
-  port = rig.proxy.port
-})
-afterEach(() => rig.close())
-
-const fired = (action: ActionType | 'cut'): Promise<FaultEvent> =>
-  faults.waitFor((event) => event.kind === 'fault' && event.action === action)
-const get = (path: string): RawClient => connectRaw(port, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
-const held = JSON.stringify([{ type: 'hello', waitMs: 25_000 }])
-const instant = JSON.stringify([{ type: 'hello', waitMs: 0 }])
-
-async function openStream(): Promise<RawClient> {
-  const client = get('/stream')
-  await client.sees('200 OK')
-  return client
-}
+import { describe, expect, it } from 'vitest'
+import { openSocket, send } from './test-rig.ts'
+import { rig, faults, port, fired, get, held, instant, openStream } from './test-set-up.ts'
 
 describe('an action that decides at the start', () => {
   it('refuse: RST, on HTTP and on the upgrade, and nothing reaches the hub', async () => {
