@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import commonjs from '@rollup/plugin-commonjs'
 import resolve from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import { dts } from 'rollup-plugin-dts'
@@ -20,7 +19,7 @@ const stripTypes = {
 const mangle = { properties: { reserved: publicNames(), keep_quoted: true } }
 // `module` also drops unused top-level names, which for a script would be its global.
 const minify = (module) => terser({ ecma: 2020, module, toplevel: module, compress: { passes: 3 }, mangle })
-const banner = '/*! holdfast, MIT. Contains eventemitter3, MIT, (c) 2014 Arnout Kazemier. */'
+const banner = '/*! holdfast, MIT */'
 const peers = [/^node:/, /^holdfast($|\/)/, 'ws', 'eventemitter3']
 
 /** A build of `inputs`, without those that do not exist. */
@@ -34,7 +33,7 @@ function build(inputs, output, { external = peers, plugins = [stripTypes, resolv
 
 const client = { index: 'src/index.ts', core: 'src/core.ts' }
 const server = { server: 'src/server.ts' }
-const bundled = (module) => ({ external: [], plugins: [stripTypes, resolve(), commonjs(), minify(module)] })
+const bundled = (module) => ({ external: [], plugins: [stripTypes, resolve(), minify(module)] })
 
 export default [
   ...build(client, { dir: 'dist' }),

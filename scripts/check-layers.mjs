@@ -22,9 +22,9 @@ const mayImportTypes = { client: ['transports'] }
 const packages = {
   base: [],
   protocol: [],
-  transports: ['eventemitter3'],
-  client: ['eventemitter3'],
-  'client-entry': ['eventemitter3'],
+  transports: [],
+  client: [],
+  'client-entry': [],
 }
 const outsiders = ['demo-server', 'examples', 'e2e', 'bench']
 const isTest = /\.(test|test-d|spec)\.ts$/

@@ -4,8 +4,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import ts from 'typescript'
 
 const OF_THE_LANGUAGE = ['return', 'next', 'throw', 'done', 'value', 'then', 'toJSON']
-// eventemitter3 is bundled as it is.
-const OF_PACKAGES = ['_events', '_eventsCount']
 const PUBLIC = [
   'src/base/errors.ts',
   'src/client/types.ts',
@@ -28,7 +26,7 @@ const read = (file) => ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.
 const isMember = (node) => ts.isPropertySignature(node) || ts.isMethodSignature(node) || ts.isPropertyDeclaration(node)
 
 export const publicNames = () => {
-  const names = new Set([...OF_THE_LANGUAGE, ...OF_PACKAGES])
+  const names = new Set(OF_THE_LANGUAGE)
   const declared = (node) => {
     // A script's global is an object with the exports as its properties.
     const named = ts.isExportSpecifier(node) || ts.isVariableDeclaration(node) || isMember(node)

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'eventemitter3'
 import type { ActionType, Direction } from './rule.ts'
 
 /** One line of the log: what the proxy saw or did. */
@@ -24,8 +25,7 @@ export class EventLog {
   readonly events: FaultEvent[] = []
   dropped = 0
   readonly #maxEvents: number
-  readonly #listeners = new Set<FaultListener>()
-  readonly #waiters = new Set<(reason: Error) => void>()
+  readonly #emitter = new EventEmitter<{ event: [FaultEvent]; close: [] }>()
   #closed = false
 
   constructor(maxEvents: number) {
@@ -39,29 +39,23 @@ export class EventLog {
       this.events.shift()
       this.dropped++
     }
-    let failure: { readonly error: unknown } | undefined
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(line)
-      } catch (error) {
-        failure ??= { error }
-      }
-    }
-    // A listener that throws must not stop the traffic, and must not be silent either.
-    if (failure !== undefined) {
-      const { error } = failure
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+    this.#emitter.emit('event', line)
   }
 
   /** Calls the listener for each event from now on. Returns its undo. */
   on(listener: FaultListener): () => void {
-    this.#listeners.add(listener)
-    return () => {
-      this.#listeners.delete(listener)
+    const guarded = (event: FaultEvent): void => {
+      try {
+        listener(event)
+      } catch (error) {
+        // A listener that throws must not stop the traffic, and must not be silent either.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
     }
+    this.#emitter.on('event', guarded)
+    return () => this.#emitter.off('event', guarded)
   }
 
   /** The first event, logged already or to come, that the predicate accepts. Rejects after `timeoutMs`. */
@@ -73,12 +67,13 @@ export class EventLog {
       const settle = (): void => {
         clearTimeout(timer)
         stop()
-        this.#waiters.delete(fail)
+        this.#emitter.off('close', onClose)
       }
       const fail = (reason: Error): void => {
         settle()
         reject(reason)
       }
+      const onClose = (): void => fail(new Error('The faults were closed before such an event'))
       const timer = setTimeout(() => {
         fail(new Error(`No such event within ${timeoutMs} ms. Seen: ${JSON.stringify(this.events.slice(-20))}`))
       }, timeoutMs)
@@ -94,13 +89,13 @@ export class EventLog {
         settle()
         resolve(event)
       })
-      this.#waiters.add(fail)
+      this.#emitter.on('close', onClose)
     })
   }
 
   /** Rejects all waits, so that no timer is left. */
   close(): void {
     this.#closed = true
-    for (const fail of [...this.#waiters]) fail(new Error('The faults were closed before such an event'))
+    this.#emitter.emit('close')
   }
 }

@@ -1,15 +1,15 @@
-import { EventEmitter } from 'eventemitter3'
 import type { Clock } from '../base/clock.ts'
 import { HoldfastError } from '../base/errors.ts'
 import type { ErrorFrame, Welcome } from '../protocol/frames.ts'
 import type { Slots, Transport } from '../transports/transport.ts'
 import { createCatchUp } from './catch-up.ts'
 import { createDriver } from './driver.ts'
+import { createEmitter } from './emitter.ts'
 import { createTimeline } from './explain.ts'
 import type { Words } from './explain.ts'
 import { createOutbox } from './outbox.ts'
 import type { PageSignal } from './page-signals.ts'
-import { createSubscription, listen, startFrom } from './public-subscription.ts'
+import { createSubscription, startFrom } from './public-subscription.ts'
 import type { SubscriptionEnv } from './public-subscription.ts'
 import { createReader } from './reading.ts'
 import { createRegistry } from './subscriptions.ts'
@@ -39,7 +39,6 @@ const FINAL = new Set(['forbidden', 'bad-request', 'too-many', 'unauthorized'])
 /** Puts the parts together. */
 export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
   const { options, timing, clock, transports } = parts
-  const emitter = new EventEmitter()
   const timeline = createTimeline(
     clock,
     transports.map(({ name }) => name),
@@ -63,6 +62,11 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
   const reportListener = (cause: unknown, channel?: string): void => {
     report(new HoldfastError('listener-failed', `a listener threw: ${String(cause)}`, { cause, channel }))
   }
+
+  const emitter = createEmitter<ClientEvents>((cause, event) => {
+    // A failing error listener has nobody left to be reported to.
+    if (event !== 'error') reportListener(cause)
+  })
 
   const registry = createRegistry({
     own: () => hub?.publisher ?? '',
@@ -211,12 +215,11 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
     get state() {
       return driver.state
     },
-    subscribe(channel, listener, subscribeOptions = {}) {
+    subscribe: ((channel: string, listener: (message: Message) => unknown, subscribeOptions = {}) => {
       startFrom(channel, subscribeOptions.from)
       checkOpen()
-      const message = listener as (message: Message) => unknown
-      return createSubscription(subscriptionEnv, channel, { message }, subscribeOptions).subscription
-    },
+      return createSubscription(subscriptionEnv, channel, { message: listener }, subscribeOptions).subscription
+    }) as Client<Ch>['subscribe'],
     read: ((channel: string, readOptions = {}) => {
       checkOpen()
       return createReader(subscriptionEnv, channel, readOptions)
@@ -225,9 +228,7 @@ export const assembleClient = <Ch extends object>(parts: Parts): Client<Ch> => {
       start()
       return outbox.publish(channel, data, publishOptions)
     },
-    on: <E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void) =>
-      // A failing error listener has nobody left to be reported to.
-      listen(emitter, event, listener, event === 'error' ? () => undefined : reportListener),
+    on: emitter.on,
     connect() {
       checkOpen()
       auto = true

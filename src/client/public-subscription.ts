@@ -1,8 +1,8 @@
-import { EventEmitter } from 'eventemitter3'
 import { HoldfastError } from '../base/errors.ts'
 import type { Start } from '../protocol/frames.ts'
 import { isChannelName } from '../protocol/channel-name.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
+import { createEmitter, guard } from './emitter.ts'
 import type { Sub } from './subscriptions.ts'
 import type {
   Gap,
@@ -13,32 +13,6 @@ import type {
   SubscriptionEvents,
   SubscriptionState,
 } from './types.ts'
-
-/** Registers a listener whose errors are reported and stop nobody (R21); returns its undo. */
-export const listen = (
-  emitter: EventEmitter,
-  event: string,
-  listener: (value: never) => unknown,
-  report: (cause: unknown) => void,
-): (() => void) => {
-  const guarded = (value: unknown): void => {
-    guard(() => listener(value as never), report)
-  }
-  emitter.on(event, guarded)
-  return () => {
-    emitter.off(event, guarded)
-  }
-}
-
-/** Calls the application; what it throws, or what its promise rejects with, is reported. */
-const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
-  try {
-    const result = call()
-    if (result instanceof Promise) result.catch(report)
-  } catch (cause) {
-    report(cause)
-  }
-}
 
 /** The start of a subscription from its option. Throws `invalid-argument`, naming what is wrong with it. */
 export const startFrom = (channel: unknown, from: SubscribeOptions['from'] = 'latest'): Start => {
@@ -72,18 +46,18 @@ interface Handlers {
 }
 
 /** Makes the public object around a subscription. */
-export const createSubscription = <C extends string>(
+export const createSubscription = (
   env: SubscriptionEnv,
-  channel: C,
+  channel: string,
   handlers: Handlers,
   { from, signal }: SubscribeOptions,
   limit?: number,
-): { readonly subscription: Subscription<C>; readonly sub: Sub } => {
+): { readonly subscription: Subscription; readonly sub: Sub } => {
   const start = startFrom(channel, from)
-  const emitter = new EventEmitter()
   const report = (cause: unknown): void => {
     env.report(cause, channel)
   }
+  const emitter = createEmitter<SubscriptionEvents<string>>(report)
   let endError: HoldfastError | null = null
   let resolve: (position: Position) => void
   let reject: (error: HoldfastError) => void
@@ -129,7 +103,7 @@ export const createSubscription = <C extends string>(
       handlers.ended?.(error)
     },
   }
-  const subscription: Subscription<C> = {
+  const subscription: Subscription = {
     channel,
     get position() {
       return position()
@@ -138,8 +112,7 @@ export const createSubscription = <C extends string>(
       return state()
     },
     ready,
-    on: <E extends keyof SubscriptionEvents<C>>(event: E, listener: (value: SubscriptionEvents<C>[E]) => void) =>
-      listen(emitter, event, listener, report),
+    on: emitter.on,
     unsubscribe,
   }
   env.add(sub)
