@@ -2,20 +2,12 @@ import { HoldfastError } from '../base/errors.ts'
 import type { Start } from '../protocol/frames.ts'
 import { isChannelName } from '../protocol/channel-name.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
-import { createEmitter, guard } from './emitter.ts'
-import type { Sub } from './subscriptions.ts'
-import type {
-  Gap,
-  Message,
-  Position,
-  SubscribeOptions,
-  Subscription,
-  SubscriptionEvents,
-  SubscriptionState,
-} from './types.ts'
+import { createEmitter } from './emitter.ts'
+import type { Sub, SubEvents } from './subscriptions.ts'
+import type { Message, Position, SubscribeOptions, Subscription } from './types.ts'
 
 /** The start of a subscription from its option. Throws `invalid-argument`, naming what is wrong with it. */
-export const startFrom = (channel: unknown, from: SubscribeOptions['from'] = 'latest'): Start => {
+const startFrom = (channel: unknown, from: SubscribeOptions['from'] = 'latest'): Start => {
   const bad = (field: string, why: string): HoldfastError =>
     new HoldfastError('invalid-argument', `subscribe to ${String(channel)}: ${field} ${why}`, { field })
   if (typeof channel !== 'string' || !isChannelName(channel)) {
@@ -34,31 +26,24 @@ export const startFrom = (channel: unknown, from: SubscribeOptions['from'] = 'la
 export interface SubscriptionEnv {
   /** Hands it to the registry and asks for it; may be undone by `remove`. */
   add(sub: Sub): void
-  remove(sub: Sub, error: HoldfastError | null): void
+  remove(sub: Sub): void
+  /** It was paused, and may read on. */
+  resume(sub: Sub): void
   report(cause: unknown, channel: string): void
 }
 
-interface Handlers {
-  /** May return a promise; it is not awaited, but its rejection is reported (R21). */
-  message(message: Message): unknown
-  gap?(gap: Gap): void
-  ended?(error: HoldfastError | null): void
-}
-
-/** Makes the public object around a subscription. */
+/** Makes the public object around a subscription. What `listener` returns is not awaited, but its rejection is reported (R21). */
 export const createSubscription = (
   env: SubscriptionEnv,
   channel: string,
-  handlers: Handlers,
+  listener: (message: Message) => unknown,
   { from, signal }: SubscribeOptions,
   limit?: number,
 ): { readonly subscription: Subscription; readonly sub: Sub } => {
   const start = startFrom(channel, from)
-  const report = (cause: unknown): void => {
-    env.report(cause, channel)
-  }
-  const emitter = createEmitter<SubscriptionEvents<string>>(report)
-  let endError: HoldfastError | null = null
+  const given = typeof start === 'object' && 'after' in start ? parsePosition(start.after) : null
+  const emitter = createEmitter<SubEvents>((cause) => env.report(cause, channel))
+  emitter.on('message', listener)
   let resolve: (position: Position) => void
   let reject: (error: HoldfastError) => void
   const ready = new Promise<Position>((yes, no) => {
@@ -67,56 +52,43 @@ export const createSubscription = (
   })
   // Nobody has to wait for it: a refusal is told by the state and the error event too.
   ready.catch(() => undefined)
-  const state = (): SubscriptionState =>
-    sub.name === 'ended' ? { name: 'ended', error: endError } : { name: sub.name }
   const position = (): Position | null => sub.position && formatPosition(sub.position)
-  const unsubscribe = (): void => {
-    env.remove(sub, null)
-  }
+  const unsubscribe = (): void => env.remove(sub)
   const sub: Sub = {
     channel,
-    start: typeof start === 'object' && 'after' in start ? null : start,
-    position: typeof start === 'object' && 'after' in start ? parsePosition(start.after) : null,
-    name: 'pending',
+    start: given ? null : start,
+    position: given,
+    state: { name: 'pending' },
     behind: false,
     paused: false,
     held: [],
     sinceMs: 0,
     limit,
-    message(message) {
-      guard(() => handlers.message(message), report)
-    },
-    gap(gap) {
-      handlers.gap?.(gap)
-      emitter.emit('gap', gap)
-    },
-    started() {
-      resolve(position() ?? '')
-      emitter.emit('state', state())
-    },
-    ended(error) {
-      endError = error
-      signal?.removeEventListener('abort', unsubscribe)
-      reject(error ?? new HoldfastError('closed', `the subscription to ${channel} was ended`, { channel }))
-      if (error) emitter.emit('error', error)
-      emitter.emit('state', state())
-      handlers.ended?.(error)
+    emit: emitter.emit,
+    changed() {
+      const { state } = sub
+      if (state.name === 'ended') {
+        signal?.removeEventListener('abort', unsubscribe)
+        reject(state.error ?? new HoldfastError('closed', `the subscription to ${channel} was ended`, { channel }))
+        if (state.error) emitter.emit('error', state.error)
+      } else resolve(position() ?? '')
+      emitter.emit('state', state)
     },
   }
+  env.add(sub)
+  if (signal?.aborted) unsubscribe()
+  else signal?.addEventListener('abort', unsubscribe)
   const subscription: Subscription = {
     channel,
     get position() {
       return position()
     },
     get state() {
-      return state()
+      return sub.state
     },
     ready,
     on: emitter.on,
     unsubscribe,
   }
-  env.add(sub)
-  if (signal?.aborted) unsubscribe()
-  else signal?.addEventListener('abort', unsubscribe)
   return { subscription, sub }
 }

@@ -1,239 +1,229 @@
-import type { Clock } from '../base/clock.ts'
 import { randomId } from '../base/clock.ts'
-import type { Ack, ErrorFrame, GapFrame, Hello, Run, Welcome } from '../protocol/frames.ts'
+import type { Clock } from '../base/clock.ts'
+import type { ErrorFrame, Welcome } from '../protocol/frames.ts'
 import { readServerBatch } from '../protocol/validate-server-frames.ts'
-import type { LinkEnd, OpenRequest, Slots, Transport } from '../transports/transport.ts'
-import type { Carrier } from './outbox.ts'
+import type { Link, LinkEnd, OpenRequest, Transport } from '../transports/transport.ts'
+import type { ConnectionNews } from './connection-state.ts'
+import type { Carrier, Outbox } from './outbox.ts'
 import { requestOf } from './subscriptions.ts'
-import type { Ask } from './subscriptions.ts'
+import type { Ask, Registry } from './subscriptions.ts'
+import type { Token } from './tokens.ts'
 import type { TimingOptions } from './types.ts'
 
-/** Requests of one link that may be answered at the same time: a poll and a publish. */
-const MAX_NONCES = 4
-
 /** What all links of a client share. */
-export interface SessionEnv {
+export interface SessionEnv extends Pick<OpenRequest, 'url' | 'timeoutMs' | 'slots'> {
   readonly clock: Clock
   readonly timing: TimingOptions
-  readonly url: string
   readonly client: string
-  readonly slots: Slots | undefined
-  timeoutMs(): number
+  readonly registry: Registry
+  readonly outbox: Outbox
+  /** May throw. */
+  token(): Token | Promise<Token>
+  tokenFailed(cause: unknown): void
+  /** Each welcome of each link. */
+  welcome(frame: Welcome): void
+  /** The hub's clock. */
+  time(hubMs: number): void
+  /** Concerns one channel. */
+  refused(frame: ErrorFrame): void
+  /** The channels to ask for now. */
+  channels(): string[]
+  /** Something came over this link. */
+  alive(link: number): void
+  dispatch(news: ConnectionNews): void
 }
 
-/** What one link tells. Nothing is called after `close()` or `end`. */
-export interface SessionHandlers {
-  /** `first`: of this link. Every welcome tells the hub's clock. */
-  welcome(frame: Welcome, first: boolean): void
-  time(hubMs: number): void
-  /** The proof of PROTOCOL.md §4.5 is complete. */
-  proven(): void
-  run(ask: Ask, frame: Run): void
-  gap(ask: Ask, frame: GapFrame): void
-  ack(frame: Ack): void
-  /** Concerns one publish or one channel. */
-  refused(frame: ErrorFrame): void
-  goodbye(retryAfterMs: number): void
-  alive(): void
-  end(end: LinkEnd): void
+export interface SessionRequest {
+  /** Its number in the connection; 0 for a read that the connection knows nothing of. */
+  readonly id: number
+  readonly transport: Transport
+  /** One short read instead of a lasting link. */
+  readonly read: boolean
+  /** What to ask for, at the time a hello is sent. */
+  asks(): Ask[]
+  /** Not called after `close()`, nor before `openSession` has returned. */
+  ended(end: LinkEnd): void
 }
 
 /** One link with the frames understood. */
 export interface Session extends Carrier {
-  /** The channels that its newest hello or subscribe frames asked for. */
-  readonly asked: ReadonlyMap<string, Ask>
+  readonly transport: Transport
   /** Clock of the newest sign of life. */
   readonly aliveMs: number
-  subscribe(ask: Ask): void
-  unsubscribe(channel: string): void
-  /** Forgets that a channel was asked for, so that it is asked for again. */
-  forget(channel: string): void
+  /** Asks for the channels that are wanted, and no longer for others. Returns those that only another request can ask for. */
+  sync(): string[]
   ping(): void
   close(): void
 }
 
-export interface SessionRequest {
-  readonly transport: Transport
-  /** One short poll instead of a lasting link. */
-  readonly read: boolean
-  readonly token: string | null
-  /** What to ask for, at the time a hello is sent. */
-  asks(): Ask[]
-  readonly on: SessionHandlers
-}
-
-/** Opens a link. Never throws; nothing is told before it returns. */
-export const openSession = (env: SessionEnv, { transport, read, token, asks, on }: SessionRequest): Session => {
-  const { clock, timing } = env
-  /** Nonces without an answer yet, and whether they belong to a held request. */
-  const nonces = new Map<string, boolean>()
+/** Opens a link, as soon as there is a token. Never throws. */
+export const openSession = (env: SessionEnv, { id, transport, read, asks, ended }: SessionRequest): Session => {
+  const { clock, outbox, registry } = env
+  const { duplex, proof } = transport
+  /** All nonces of the link begin with it. */
+  const nonce = randomId(12)
+  let nonces = 0
+  let token: Token = null
+  let link: Link | undefined
   let asked = new Map<string, Ask>()
+  let sent = false
+  let held = false
+  let more = false
   let welcomed = false
   let proven = false
-  let more = false
-  let sent = false
   let closed = false
   let aliveMs = clock.now()
 
-  const hello = (channels: readonly Ask[] | null, waitMs?: number): string => {
-    const nonce = randomId(12)
-    nonces.set(nonce, !!waitMs)
-    if (nonces.size > MAX_NONCES)
-      for (const oldest of nonces.keys()) if (nonces.size > MAX_NONCES) nonces.delete(oldest)
-    const frame: Hello = {
+  const hello = (channels?: Ask[], waitMs = 0): string =>
+    JSON.stringify({
       type: 'hello',
       protocol: 1,
-      nonce,
+      nonce: `${nonce}${nonces++}`,
       client: env.client,
-      ...(token === null ? {} : { token }),
-      ...(channels && { heartbeatMs: timing.heartbeatMs, channels: channels.map(requestOf) }),
+      token: token ?? undefined,
+      heartbeatMs: env.timing.heartbeatMs,
+      channels: channels?.map(requestOf),
       ...(waitMs && { waitMs }),
-    }
-    return JSON.stringify(frame)
-  }
+    })
 
   const close = (): void => {
     closed = true
-    link.close()
+    link?.close()
   }
   const isClosed = (): boolean => closed
-  const fail = (end: LinkEnd): void => {
+  const end = (reason: LinkEnd): void => {
+    if (closed) return
     close()
-    on.end(end)
+    ended(reason)
   }
 
-  const onWelcome = (frame: Welcome, held: boolean): void => {
-    const first = !welcomed
-    welcomed = true
-    on.welcome(frame, first)
-    // A held poll that was cut is followed by one that is not held: its answer proves nothing (§4.5).
-    if (transport.proof === 'welcome' || (held && transport.proof === 'answer')) prove()
+  const sendNow = (frame: object): void => {
+    // A link that can not send is about to say so itself.
+    link?.send(JSON.stringify([frame])).catch(() => undefined)
   }
-  const prove = (): void => {
-    if (proven || closed || read) return
+
+  const prove = (by: Transport['proof']): void => {
+    if (proven || by !== proof) return
     proven = true
-    on.proven()
+    env.dispatch({ type: 'proven', link: id })
   }
 
-  const onError = (frame: ErrorFrame): void => {
-    if (frame.sequence !== undefined || frame.channel !== undefined) {
-      on.refused(frame)
-      return
-    }
-    const { status, message, retryAfterMs } = frame
-    fail({
-      code: 'refused',
-      status,
-      detail: message,
-      retryAfterMs,
-    })
-  }
-
-  const onAlive = (): void => {
+  const alive = (): void => {
     aliveMs = clock.now()
-    on.alive()
+    env.alive(id)
   }
 
-  const onData = (batch: string, answer?: true): void => {
-    if (!answer) onAlive()
+  const data = (batch: string, answer?: true): void => {
+    if (!answer) alive()
     const frames = readServerBatch(batch)
     const [first] = frames ?? []
     // An answer counts as the hub's only with a valid first frame; a foreign nonce is a cache's or another attempt's (§4.3).
-    const held = first?.type === 'welcome' && nonces.get(first.nonce)
-    if (first?.type === 'welcome') {
-      if (!nonces.delete(first.nonce)) {
-        if (!welcomed) fail({ code: 'foreign', detail: 'nonce' })
-        return
-      }
-    } else if (!frames || (!welcomed && first?.type !== 'error')) {
-      fail({ code: 'foreign', detail: batch.slice(0, 200) })
+    const ours = first?.type === 'welcome' ? first.nonce.startsWith(nonce) : welcomed || first?.type === 'error'
+    if (!frames || !ours) {
+      if (!frames || !welcomed) end({ code: 'foreign', detail: batch.slice(0, 200) })
       return
     }
     if (!answer) more = false
-    for (const frame of frames ?? []) {
+    for (const frame of frames) {
       // A frame may have brought about the end of this link.
       if (isClosed()) return
-      const ask = 'channel' in frame ? asked.get(frame.channel) : undefined
+      const ask = 'channel' in frame ? asked.get(frame.channel ?? '') : undefined
       switch (frame.type) {
         case 'welcome':
-          if (answer) on.welcome(frame, false)
-          else onWelcome(frame, held === true)
+          env.welcome(frame)
+          if (answer) break
+          if (!welcomed) env.dispatch({ type: 'welcome', link: id })
+          welcomed = true
+          prove('welcome')
+          // A held poll that was cut is followed by one that is not held: its answer proves nothing (§4.5).
+          if (held) prove('answer')
           break
         case 'heartbeat':
-          if (frame.timeMs) on.time(frame.timeMs)
-          if (transport.proof === 'heartbeat') prove()
+          if (frame.timeMs) env.time(frame.timeMs)
+          prove('heartbeat')
           break
         case 'run':
-          more ||= frame.more === true
-          if (ask) on.run(ask, frame)
+          more ||= !!frame.more
+          if (ask) registry.run(ask, frame)
           break
         case 'gap':
-          if (ask) on.gap(ask, frame)
+          if (ask) registry.gap(ask, frame)
           break
         case 'ack':
-          on.ack(frame)
+          outbox.ack(frame)
           break
         case 'error':
-          onError(frame)
+          if (frame.sequence !== undefined) outbox.refuse(frame)
+          else if (frame.channel !== undefined) {
+            asked.delete(frame.channel)
+            env.refused(frame)
+          } else end({ code: 'refused', status: frame.status, detail: frame.message, retryAfterMs: frame.retryAfterMs })
           break
         case 'goodbye':
-          on.goodbye(frame.retryAfterMs)
-          break
+          env.dispatch({ type: 'goodbye', link: id, retryAfterMs: frame.retryAfterMs })
       }
     }
+    if (read && [...asked.values()].every(({ done }) => done)) end({ code: 'done' })
   }
 
   const request: OpenRequest = {
-    url: env.url,
-    clock,
-    timing,
-    slots: env.slots,
-    timeoutMs: env.timeoutMs,
+    ...env,
     more: () => more,
     hello(waitMs) {
       const list = asks()
       asked = new Map(list.map((ask) => [ask.channel, ask]))
       sent = true
+      held = !!waitMs
       return `[${hello(list, waitMs)}]`
     },
   }
-  const open = read && transport.read ? transport.read : transport.open
-  const link = open(request, {
-    data: onData,
-    alive: onAlive,
-    end(end) {
-      closed = true
-      const [error] = (end.batch === undefined ? null : readServerBatch(end.batch)) ?? []
-      on.end(error?.type === 'error' ? { ...end, detail: error.message } : end)
-    },
-  })
 
-  const sendNow = (frame: object): void => {
-    // A link that can not send is about to say so itself.
-    if (sent) link.send(JSON.stringify([frame])).catch(() => undefined)
+  /** At once when the token is there already, so that nothing is lost to a turn of the event loop. */
+  const open = async (): Promise<void> => {
+    try {
+      const given = env.token()
+      token = given instanceof Promise ? await given : given
+      // It may have been dropped while the token was awaited (R19).
+      if (closed) return
+      link = (read && transport.read ? transport.read : transport.open)(request, {
+        data,
+        alive,
+        end(reason) {
+          const [error] = readServerBatch(reason.batch ?? '') ?? []
+          end(error?.type === 'error' ? { ...reason, detail: error.message } : reason)
+        },
+      })
+    } catch (cause) {
+      await Promise.resolve()
+      env.tokenFailed(cause)
+      end({ code: 'failed', detail: 'token' })
+    }
   }
+  void open()
 
   return {
-    duplex: transport.duplex,
-    get asked() {
-      return asked
-    },
+    transport,
+    duplex,
     get aliveMs() {
       return aliveMs
     },
-    send: (frames) => link.send(`[${[...(transport.duplex ? [] : [hello(null)]), ...frames].join(',')}]`),
-    subscribe(ask) {
-      if (!sent) return
-      asked.set(ask.channel, ask)
-      sendNow({ type: 'subscribe', ...requestOf(ask) })
-    },
-    unsubscribe(channel) {
-      // Where nothing can be said it is filtered here, and asked for anew if somebody comes again.
-      asked.delete(channel)
-      if (transport.duplex) sendNow({ type: 'unsubscribe', channel })
-    },
-    forget(channel) {
-      asked.delete(channel)
+    send: async (frames) => link?.send(`[${[...(duplex ? [] : [hello()]), ...frames].join()}]`),
+    sync() {
+      if (!sent) return []
+      for (const channel of asked.keys()) {
+        if (registry.has(channel)) continue
+        asked.delete(channel)
+        // Where nothing can be said it is filtered here, and asked for anew if somebody comes again.
+        if (duplex) sendNow({ type: 'unsubscribe', channel })
+      }
+      const missing = env.channels().filter((channel) => !asked.has(channel))
+      if (!duplex) return missing
+      for (const channel of missing) {
+        const ask = registry.ask(channel)
+        asked.set(channel, ask)
+        sendNow({ type: 'subscribe', ...requestOf(ask) })
+      }
+      return []
     },
     ping() {
       sendNow({ type: 'ping' })

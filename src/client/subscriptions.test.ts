@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { GapFrame, Run, Start, WireMessage } from '../protocol/frames.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
+import { createEmitter } from './emitter.ts'
 import { createRegistry } from './subscriptions.ts'
-import type { Sub } from './subscriptions.ts'
+import type { Sub, SubEvents } from './subscriptions.ts'
 import type { Gap, Message } from './types.ts'
 
 const EPOCH = 'E'
@@ -31,31 +32,45 @@ const taker = (start: Start, onMessage: (message: Message) => void = () => undef
   const gaps: Gap[] = []
   const messages: Message[] = []
   const position = typeof start === 'object' && 'after' in start ? parsePosition(start.after) : null
+  const emitter = createEmitter<SubEvents>((cause) => {
+    throw cause
+  })
+  emitter.on('gap', (gap) => gaps.push(gap))
+  emitter.on('message', (message) => {
+    got.push(message.offset)
+    messages.push(message)
+    onMessage(message)
+  })
   const sub: Sub = {
     channel: 'a',
     start: position ? null : start,
     position,
-    name: 'pending',
+    state: { name: 'pending' },
     behind: false,
     paused: false,
     held: [],
     sinceMs: 0,
     limit: undefined,
-    message(message) {
-      got.push(message.offset)
-      messages.push(message)
-      onMessage(message)
-    },
-    gap: (gap) => gaps.push(gap),
-    started: () => undefined,
-    ended: () => undefined,
+    emit: emitter.emit,
+    changed: () => undefined,
   }
   return { sub, got, gaps, messages }
 }
 
-const setUp = (start: Start = 'latest') => {
+/** A registry with a link that carries traffic; `hubMs`: when it was welcomed. */
+const makeRegistry = (behind: () => void = () => undefined, hubMs = 0) =>
+  createRegistry({
+    own: () => 'me',
+    hubMs: () => hubMs,
+    linked: () => true,
+    carried: () => true,
+    behind,
+    settled: () => undefined,
+  })
+
+const setUp = (start: Start = 'latest', hubMs = 0) => {
   let behind = 0
-  const registry = createRegistry({ own: () => 'me', behind: () => behind++ })
+  const registry = makeRegistry(() => behind++, hubMs)
   const first = taker(start)
   registry.add(first.sub)
   return { registry, ...first, behind: () => behind }
@@ -65,9 +80,9 @@ describe('the start', () => {
   it('§3.8 is fixed by the first answer that carries the ref; the position is its `after`', () => {
     const { registry, sub, got } = setUp()
     const ask = registry.ask('a')
-    registry.run(ask, runOf(3, 3), 0)
+    registry.run(ask, runOf(3, 3))
     expect(sub.position).toBeNull()
-    registry.run(ask, runOf(7, 8, { ref: ask.ref }), 0)
+    registry.run(ask, runOf(7, 8, { ref: ask.ref }))
     expect(sub.position && formatPosition(sub.position)).toBe(positionAt(8))
     expect(got).toEqual([8])
   })
@@ -75,8 +90,8 @@ describe('the start', () => {
   it('two links that answer one start fix it once', () => {
     const { registry, sub, got } = setUp()
     const [one, two] = [registry.ask('a'), registry.ask('a')]
-    registry.run(one, runOf(4, 4, { ref: one.ref }), 0)
-    registry.run(two, runOf(5, 6, { ref: two.ref }), 0)
+    registry.run(one, runOf(4, 4, { ref: one.ref }))
+    registry.run(two, runOf(5, 6, { ref: two.ref }))
     // The second link starts later than the position: a hole, read from the log, never a silent jump.
     expect(sub.position?.offset).toBe(4)
     expect(sub.behind).toBe(true)
@@ -86,31 +101,29 @@ describe('the start', () => {
   it('an `earliest` beside a live subscription reads for itself and joins', () => {
     const { registry } = setUp()
     const ask = registry.ask('a')
-    registry.run(ask, runOf(5, 5, { ref: ask.ref }), 0)
+    registry.run(ask, runOf(5, 5, { ref: ask.ref }))
     const late = taker('earliest')
     registry.add(late.sub)
     registry.late('a', late.sub)
     const [own] = registry.catchUps()
     if (!own) throw new Error('nobody reads')
     // Meanwhile the link goes on.
-    registry.run(ask, runOf(5, 7), 0)
-    registry.run(own, runOf(0, 6, { ref: own.ref }), 0)
-    registry.rejoin(own)
+    registry.run(ask, runOf(5, 7))
+    registry.run(own, runOf(0, 6, { ref: own.ref }))
     expect(late.got).toEqual([1, 2, 3, 4, 5, 6])
-    registry.run(ask, runOf(7, 8), 0)
+    registry.run(ask, runOf(7, 8))
     const [again] = registry.catchUps()
     if (again) {
-      registry.run(again, runOf(6, 8, { ref: again.ref }), 0)
-      registry.rejoin(again)
+      registry.run(again, runOf(6, 8, { ref: again.ref }))
     }
     expect(late.got).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     expect(late.sub.behind).toBe(false)
   })
 
   it('messages older than the first answer are replayed, later ones are not', () => {
-    const { registry, messages } = setUp('earliest')
+    const { registry, messages } = setUp('earliest', 1_002)
     const ask = registry.ask('a')
-    registry.run(ask, runOf(0, 3, { ref: ask.ref }), 1_002)
+    registry.run(ask, runOf(0, 3, { ref: ask.ref }))
     expect(messages.map((message) => message.replayed)).toEqual([true, false, false])
   })
 })
@@ -119,33 +132,33 @@ describe('a run', () => {
   const live = () => {
     const all = setUp()
     const ask = all.registry.ask('a')
-    all.registry.run(ask, runOf(5, 5, { ref: ask.ref }), 0)
+    all.registry.run(ask, runOf(5, 5, { ref: ask.ref }))
     return { ...all, ask }
   }
 
   it('§3.6 is taken when `after` is the position', () => {
     const { registry, ask, got } = live()
-    registry.run(ask, runOf(5, 7), 0)
+    registry.run(ask, runOf(5, 7))
     expect(got).toEqual([6, 7])
   })
 
   it('§3.5 may leave `after` out when it follows the previous run of the link', () => {
     const { registry, ask, got } = live()
-    registry.run(ask, runOf(5, 6), 0)
+    registry.run(ask, runOf(5, 6))
     const { after: _, ...rest } = runOf(6, 7)
-    registry.run(ask, rest, 0)
+    registry.run(ask, rest)
     expect(got).toEqual([6, 7])
   })
 
   it('§3.6 that contains the position gives what is new in it', () => {
     const { registry, ask, got } = live()
-    registry.run(ask, runOf(2, 7), 0)
+    registry.run(ask, runOf(2, 7))
     expect(got).toEqual([6, 7])
   })
 
   it('§3.7 that ends before the position is dropped', () => {
     const { registry, ask, got, behind } = live()
-    registry.run(ask, runOf(1, 4), 0)
+    registry.run(ask, runOf(1, 4))
     expect([got, behind()]).toEqual([[], 0])
   })
 
@@ -157,12 +170,12 @@ describe('a run', () => {
     ['is of another epoch', { ...runOf(5, 7), after: positionAt(5, 'F') }],
   ])('§3.7 that %s is a hole: nothing of it is taken', (_, run) => {
     const { registry, ask, got, sub } = live()
-    registry.run(ask, run, 0)
+    registry.run(ask, run)
     expect([got, sub.behind, sub.position?.offset]).toEqual([[], true, 5])
   })
 
   it('R15 moves the position before the listener is called, and stops when the listener ends the subscription', () => {
-    const registry = createRegistry({ own: () => '', behind: () => undefined })
+    const registry = makeRegistry()
     const seen: (number | undefined)[] = []
     const self = taker({ after: positionAt(0) }, (message) => {
       seen.push(self.sub.position?.offset)
@@ -170,38 +183,33 @@ describe('a run', () => {
     })
     registry.add(self.sub)
     const ask = registry.ask('a')
-    registry.run(ask, runOf(0, 5, { ref: ask.ref }), 0)
+    registry.run(ask, runOf(0, 5, { ref: ask.ref }))
     expect(seen).toEqual([1, 2])
   })
 
   it('of a full buffer is left in the log', () => {
     const { registry, ask, got, sub } = live()
     sub.paused = true
-    registry.run(ask, runOf(5, 9), 0)
+    registry.run(ask, runOf(5, 9))
     expect(got).toEqual([])
     sub.paused = false
     registry.late('a', sub)
     const [own] = registry.catchUps()
     if (!own) throw new Error('nobody reads')
     expect(own.from).toEqual({ after: positionAt(5) })
-    registry.run(own, runOf(5, 9, { ref: own.ref }), 0)
-    registry.rejoin(own)
+    registry.run(own, runOf(5, 9, { ref: own.ref }))
     expect(got).toEqual([6, 7, 8, 9])
   })
 
   it('knows own messages by the tag of the publisher', () => {
     const { registry, ask, messages } = live()
-    registry.run(
-      ask,
-      {
-        ...runOf(5, 5),
-        messages: [
-          { ...messageAt(6), publisher: 'me' },
-          { ...messageAt(7), publisher: 'x' },
-        ],
-      },
-      0,
-    )
+    registry.run(ask, {
+      ...runOf(5, 5),
+      messages: [
+        { ...messageAt(6), publisher: 'me' },
+        { ...messageAt(7), publisher: 'x' },
+      ],
+    })
     expect(messages.map((message) => message.own)).toEqual([true, false])
   })
 })
@@ -220,7 +228,7 @@ describe('a gap', () => {
     const [one, two] = [registry.ask('a'), registry.ask('a')]
     registry.gap(one, { ...gap(3, 9), ref: one.ref })
     registry.gap(two, { ...gap(3, 9), ref: two.ref })
-    registry.run(two, runOf(9, 10), 0)
+    registry.run(two, runOf(9, 10))
     expect(gaps.length).toBe(1)
     expect(sub.position?.offset).toBe(10)
   })
@@ -237,7 +245,7 @@ describe('a gap', () => {
     const ask = registry.ask('a')
     registry.gap(ask, { ...gap(9, 6), to: 'E.6.fork6', reason: 'lost-tail', ref: ask.ref })
     expect(gaps.map((each) => each.reason)).toEqual(['lost-tail'])
-    registry.run(ask, runOf(9, 10), 0)
+    registry.run(ask, runOf(9, 10))
     expect([got, sub.position?.id]).toEqual([[], 'fork6'])
   })
 })
@@ -253,20 +261,19 @@ describe('whatever the links bring, and in whatever order', () => {
           const head = 45
           const { registry, got, sub } = setUp({ after: positionAt(from) })
           const link = registry.ask('a')
-          registry.run(link, runOf(from, from, { ref: link.ref }), 0)
+          registry.run(link, runOf(from, from, { ref: link.ref }))
           const read = (): void => {
             for (const ask of registry.catchUps()) {
               const at = 'object' === typeof ask.from && 'after' in ask.from ? parsePosition(ask.from.after) : null
-              registry.run(ask, runOf(at?.offset ?? 0, Math.min(head, (at?.offset ?? 0) + 5), { ref: ask.ref }), 0)
-              registry.rejoin(ask)
+              registry.run(ask, runOf(at?.offset ?? 0, Math.min(head, (at?.offset ?? 0) + 5), { ref: ask.ref }))
             }
           }
           for (const step of steps) {
             if (step === 'read') read()
-            else registry.run(link, runOf(step[0], Math.min(head, step[0] + step[1])), 0)
+            else registry.run(link, runOf(step[0], Math.min(head, step[0] + step[1])))
           }
           for (let i = 0; i < 20 && sub.behind; i++) read()
-          registry.run(link, runOf(0, head), 0)
+          registry.run(link, runOf(0, head))
           expect(got).toEqual(Array.from({ length: head - from }, (_, index) => from + 1 + index))
         },
       ),

@@ -1,8 +1,9 @@
 import type { HoldfastError } from '../base/errors.ts'
-import type { ChannelRequest, GapFrame, Run, Start, WireMessage } from '../protocol/frames.ts'
+import type { GapFrame, Run, Start, WireMessage } from '../protocol/frames.ts'
 import { formatPosition, parsePosition, samePlace } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
-import type { Gap, Message } from './types.ts'
+import type { Emitter } from './emitter.ts'
+import type { Message, SubscriptionEvents, SubscriptionState } from './types.ts'
 
 /** Runs kept for a subscription that reads what lies before them; more are dropped and read again. */
 const MAX_HELD = 256
@@ -13,13 +14,17 @@ interface Span {
   readonly messages: readonly WireMessage[]
 }
 
+export interface SubEvents extends SubscriptionEvents<string> {
+  message: Message
+}
+
 /** One subscription: a position that moves. The public object and the iterator are made around it. */
 export interface Sub {
   readonly channel: string
   /** The start word, until the first answer fixes the position. */
   start: Start | null
   position: Place | null
-  name: 'pending' | 'live' | 'ended'
+  state: SubscriptionState
   /** It has to read from its own position: a late start, a hole, a buffer that was full. */
   behind: boolean
   /** Its buffer is full: nothing is handed over, it reads on from the log later. */
@@ -30,11 +35,9 @@ export interface Sub {
   sinceMs: number
   /** Most messages of one page, when its buffer is small. */
   readonly limit: number | undefined
-  readonly message: (message: Message) => void
-  readonly gap: (gap: Gap) => void
-  /** The start is fixed, or a given position was accepted. */
-  readonly started: () => void
-  readonly ended: (error: HoldfastError | null) => void
+  readonly emit: Emitter<SubEvents>['emit']
+  /** The start is fixed, a given position was accepted, or it has ended: `state` tells. */
+  readonly changed: () => void
 }
 
 /** One channel request of one link, and what came of it. */
@@ -43,72 +46,76 @@ export interface Ask {
   readonly ref: number
   readonly from: Start
   readonly limit: number | undefined
-  /** Those whose start the answer fixes. */
-  readonly subs: readonly Sub[]
+  /** The one that reads for itself; null where a link serves the channel. */
+  readonly only: Sub | null
   /** The first frame with the `ref` has come (PROTOCOL.md §3.8). */
   open: boolean
   /** Where the link stands in the channel. */
   at: Place | null
+  /** The newest run was not followed by more. */
+  done: boolean
+  /** A subscription has moved by it. */
+  moved: boolean
 }
 
-export const requestOf = ({ channel, from, ref, limit }: Ask): ChannelRequest => ({
-  channel,
-  from,
-  ref,
-  ...(limit === undefined ? {} : { limit }),
-})
+/** In JSON what is undefined is left out. */
+export const requestOf = ({ channel, from, ref, limit }: Ask): object => ({ channel, from, ref, limit })
 
 export interface Registry {
-  readonly size: number
   channels(): IterableIterator<string>
   has(channel: string): boolean
   add(sub: Sub): void
   remove(sub: Sub, error: HoldfastError | null): void
-  /** Where the channel's live subscriptions stand; null when none does. */
-  lead(channel: string): Place | null
-  /** Fixes the start of a subscription at a place that others have. */
-  join(sub: Sub, place: Place, hubMs: number): void
-  /** This subscription, or all of the channel that have no link, read for themselves. */
-  late(channel: string, sub?: Sub): void
+  /** This subscription, or all of the channel because their link does not serve it, read for themselves. */
+  late(channel: string, only?: Sub): void
   /** A publish to this channel has to wait for the start of an own subscription (model 1.6). */
   starting(channel: string): boolean
   /** What a link asks to serve the channel from now on. */
   ask(channel: string): Ask
   /** What a read of their own asks for the subscriptions that are behind. */
   catchUps(): Ask[]
-  /** True when something was taken or fixed. */
-  run(ask: Ask, frame: Run, hubMs: number): boolean
-  gap(ask: Ask, frame: GapFrame): boolean
-  /** Whoever was behind and has what the read brought joins the others again. */
-  rejoin(ask: Ask): boolean
-  refuse(channel: string, error: HoldfastError): void
-  endAll(error: HoldfastError | null): void
+  run(ask: Ask, frame: Run): void
+  gap(ask: Ask, frame: GapFrame): void
+  /** Ends the channel's subscriptions, or all. */
+  end(error: HoldfastError | null, channel?: string): void
 }
 
 export interface RegistryEnv {
   /** Tag of this client's own messages; empty while unknown. */
   own(): string
+  /** Hub time, ms: what is older is history. */
+  hubMs(): number
+  /** Links are open already, and did not ask for a new subscription. */
+  linked(): boolean
+  /** One of them carries traffic, so that live subscriptions miss nothing. */
+  carried(): boolean
   /** Somebody is behind now. */
   behind(): void
+  /** A subscription has its start, or is gone. */
+  settled(): void
 }
 
 const isAhead = (place: Place, than: Place): boolean => place.epoch !== than.epoch || place.offset > than.offset
 
+const isLive = (sub: Sub): boolean => sub.position !== null && !sub.behind && !sub.paused
+
 /** Subscriptions, their positions, and the rule by which a run is taken (PROTOCOL.md §3.6–3.9). */
 export const createRegistry = (env: RegistryEnv): Registry => {
-  const entries = new Map<string, Sub[]>()
+  const entries = new Map<string, readonly Sub[]>()
   let nextRef = 1
 
   const subsOf = (channel: string): readonly Sub[] => entries.get(channel) ?? []
 
-  const newAsk = (channel: string, lead: Sub | undefined, subs: readonly Sub[]): Ask => ({
+  const newAsk = (channel: string, lead: Sub | undefined, only: Sub | null): Ask => ({
     channel,
     ref: nextRef++,
     from: lead?.position ? { after: formatPosition(lead.position) } : (lead?.start ?? 'latest'),
     limit: lead?.limit,
-    subs,
+    only,
     open: false,
     at: null,
+    done: false,
+    moved: false,
   })
 
   const fallBehind = (sub: Sub): void => {
@@ -117,167 +124,144 @@ export const createRegistry = (env: RegistryEnv): Registry => {
     env.behind()
   }
 
-  const goLive = (sub: Sub): void => {
-    if (sub.name !== 'pending') return
-    sub.name = 'live'
-    sub.started()
-  }
-
-  const fix = (sub: Sub, place: Place, hubMs: number): void => {
-    sub.start = null
+  /** Moves the position; the first time it makes the subscription live. */
+  const moveTo = (sub: Sub, place: Place): void => {
     sub.position = place
-    sub.sinceMs = hubMs
-    goLive(sub)
+    if (sub.state.name !== 'pending') return
+    sub.state = { name: 'live' }
+    sub.changed()
+    env.settled()
   }
 
-  /** Hands over what follows the position; the position moves before each listener is called (R15). */
-  const handOver = (sub: Sub, epoch: string, messages: readonly WireMessage[]): void => {
-    for (const { offset, id, timeMs, data, sender, publisher } of messages) {
-      if (sub.name === 'ended' || sub.paused) return
-      sub.position = { epoch, offset, id }
-      sub.message({
+  const fix = (sub: Sub, place: Place): void => {
+    sub.start = null
+    sub.sinceMs = env.hubMs()
+    moveTo(sub, place)
+  }
+
+  /** Takes what follows the position; false when the run does not connect to it. */
+  const connects = (sub: Sub, { after, messages }: Span): boolean => {
+    const at = sub.position
+    if (!at) return true
+    let from = 0
+    if (!samePlace(after, at)) {
+      if (isAhead(after, at) || after.offset === at.offset) return false
+      from = messages.findIndex(({ offset }) => offset >= at.offset) + 1
+      const known = messages[from - 1]
+      if (!known) return true
+      if (known.offset !== at.offset || known.id !== at.id) return false
+    }
+    moveTo(sub, at)
+    for (const { offset, id, timeMs, data, sender, publisher } of from ? messages.slice(from) : messages) {
+      if (sub.state.name === 'ended' || sub.paused) break
+      // The position moves before the listener is called (R15).
+      sub.position = { epoch: after.epoch, offset, id }
+      const position = formatPosition(sub.position)
+      const replayed = timeMs < sub.sinceMs
+      const { channel } = sub
+      sub.emit('message', {
         type: 'message',
-        channel: sub.channel,
+        channel,
         data,
         id,
         offset,
-        position: formatPosition(sub.position),
+        position,
         timeMs,
-        replayed: timeMs < sub.sinceMs,
-        own: publisher !== undefined && publisher === env.own(),
+        replayed,
+        own: publisher === env.own(),
         sender,
       })
     }
+    return true
   }
 
-  /** `hole` when the run does not connect to the position. */
-  const take = (sub: Sub, at: Place, { after, messages }: Span): 'taken' | 'old' | 'hole' => {
-    let from = 0
-    if (!samePlace(after, at)) {
-      if (isAhead(after, at) || after.offset === at.offset) return 'hole'
-      const index = messages.findIndex((message) => message.offset >= at.offset)
-      const known = messages[index]
-      if (!known) return 'old'
-      if (known.offset !== at.offset || known.id !== at.id) return 'hole'
-      from = index + 1
-    }
-    goLive(sub)
-    handOver(sub, after.epoch, from ? messages.slice(from) : messages)
-    return 'taken'
-  }
-
-  const hold = (sub: Sub, span: Span): void => {
-    sub.held.push(span)
-    if (sub.held.length > MAX_HELD) sub.held.shift()
-    fallBehind(sub)
+  /** Takes the run, or keeps it until what lies before it was read. */
+  const take = (sub: Sub, span: Span): void => {
+    if (!connects(sub, span)) {
+      sub.held.push(span)
+      if (sub.held.length > MAX_HELD) sub.held.shift()
+      fallBehind(sub)
+    } else if (sub.held.length) sub.held = sub.held.filter((held) => !connects(sub, held))
   }
 
   /** False: a frame that answers an earlier request of the link. */
   const opens = (ask: Ask, ref: number | undefined): boolean => (ask.open ||= ref === ask.ref)
 
   return {
-    get size() {
-      return entries.size
-    },
     channels: () => entries.keys(),
     has: (channel) => entries.has(channel),
     add(sub) {
-      entries.set(sub.channel, [...subsOf(sub.channel), sub])
+      const { channel } = sub
+      const others = subsOf(channel)
+      const lead = sub.start === 'latest' && others.find((other) => isLive(other) && other.state.name === 'live')
+      entries.set(channel, [...others, sub])
+      if (lead && lead.position && env.carried()) fix(sub, lead.position)
+      else if (others.length && env.linked()) this.late(channel, sub)
     },
     remove(sub, error) {
-      if (sub.name === 'ended') return
-      sub.name = 'ended'
+      if (sub.state.name === 'ended') return
+      const { channel } = sub
+      const rest = subsOf(channel).filter((each) => each !== sub)
+      if (rest.length) entries.set(channel, rest)
+      else entries.delete(channel)
       sub.held = []
-      const rest = subsOf(sub.channel).filter((each) => each !== sub)
-      if (rest.length) entries.set(sub.channel, rest)
-      else entries.delete(sub.channel)
-      sub.ended(error)
-    },
-    lead: (channel) =>
-      subsOf(channel).find((sub) => sub.name === 'live' && !sub.behind && !sub.paused)?.position ?? null,
-    join(sub, place, hubMs) {
-      fix(sub, place, hubMs)
+      sub.state = { name: 'ended', error }
+      sub.changed()
+      env.settled()
     },
     late(channel, only) {
       for (const sub of only ? [only] : subsOf(channel)) sub.behind = true
       // Also for one that was behind already: it may have been paused when the last read ended.
       env.behind()
     },
-    starting: (channel) => subsOf(channel).some((sub) => sub.name === 'pending'),
+    starting: (channel) => subsOf(channel).some((sub) => sub.state.name === 'pending'),
     ask(channel) {
       const subs = subsOf(channel)
-      const lead =
-        subs.find((sub) => sub.position && !sub.behind && !sub.paused) ?? subs.find((sub) => sub.position) ?? subs[0]
+      const lead = subs.find(isLive) ?? subs.find((sub) => sub.position) ?? subs[0]
       const word = JSON.stringify(lead?.start)
       // Those with another start word than the first read for themselves.
       for (const sub of subs) if (sub.start && JSON.stringify(sub.start) !== word) fallBehind(sub)
-      return newAsk(channel, lead, lead?.start ? subs.filter((sub) => sub.start && !sub.behind) : [])
+      return newAsk(channel, lead, null)
     },
-    catchUps() {
-      const asks: Ask[] = []
-      for (const [channel, subs] of entries) {
+    catchUps: () =>
+      [...entries].flatMap(([channel, subs]) => {
         const sub = subs.find((each) => each.behind && !each.paused)
-        if (sub) asks.push(newAsk(channel, sub, [sub]))
-      }
-      return asks
-    },
-    run(ask, frame, hubMs) {
-      const after = frame.after === undefined ? ask.at : parsePosition(frame.after)
-      if (!opens(ask, frame.ref) || !after) return false
-      const { messages } = frame
-      const last = messages[messages.length - 1]
-      ask.at = last ? { epoch: after.epoch, offset: last.offset, id: last.id } : after
-      let moved = false
-      for (const sub of ask.subs) {
-        if (!sub.start || sub.name === 'ended') continue
-        fix(sub, after, hubMs)
-        moved = true
-      }
-      const span = { after, messages }
+        return sub ? [newAsk(channel, sub, sub)] : []
+      }),
+    run(ask, { after, ref, messages, more }) {
+      const at = after === undefined ? ask.at : parsePosition(after)
+      if (!opens(ask, ref) || !at) return
+      const last = messages.at(-1)
+      ask.at = last ? { epoch: at.epoch, offset: last.offset, id: last.id } : at
+      ask.done = !more
       for (const sub of subsOf(ask.channel)) {
-        if (!sub.position || sub.paused) continue
         const before = sub.position
-        if (take(sub, before, span) === 'hole') hold(sub, span)
-        moved ||= sub.position !== before
+        if (sub.start && (ask.only ? sub === ask.only : !sub.behind)) fix(sub, at)
+        if (!sub.paused) take(sub, { after: at, messages })
+        ask.moved ||= sub.position !== before
+        // The last page: whoever has all of it is one of the others again.
+        if (ask.only && ask.done && sub.position && !sub.held.length && !isAhead(ask.at, sub.position)) {
+          ask.moved ||= sub.behind
+          sub.behind = false
+        }
       }
-      return moved
     },
-    gap(ask, frame) {
-      const from = parsePosition(frame.from)
-      const to = parsePosition(frame.to)
-      if (!opens(ask, frame.ref) || !from || !to) return false
-      ask.at = to
-      let moved = false
-      for (const sub of subsOf(ask.channel)) {
+    gap(ask, { channel, from, to, ref, reason }) {
+      const [start, end] = [parsePosition(from), parsePosition(to)]
+      if (!opens(ask, ref) || !start || !end) return
+      ask.at = end
+      for (const sub of subsOf(channel)) {
         if (!sub.position || sub.paused) continue
-        if (samePlace(sub.position, from)) {
-          sub.position = to
-          goLive(sub)
-          moved = true
-          const { channel, reason } = frame
-          sub.gap({ type: 'gap', channel, from: frame.from, to: frame.to, reason })
-        } else if (isAhead(to, sub.position)) fallBehind(sub)
+        if (samePlace(sub.position, start)) {
+          moveTo(sub, end)
+          ask.moved = true
+          sub.emit('gap', { type: 'gap', channel, from, to, reason })
+        } else if (isAhead(end, sub.position)) fallBehind(sub)
       }
-      return moved
     },
-    rejoin(ask) {
-      let any = false
-      for (const sub of subsOf(ask.channel)) {
-        if (!sub.behind || !sub.position || !ask.at) continue
-        sub.held = sub.held.filter((span) => sub.position && take(sub, sub.position, span) === 'hole')
-        if (sub.held.length || isAhead(ask.at, sub.position)) continue
-        sub.behind = false
-        any = true
-      }
-      return any
-    },
-    refuse(channel, error) {
-      for (const sub of subsOf(channel)) this.remove(sub, error)
-    },
-    endAll(error) {
-      for (const channel of [...entries.keys()]) {
+    end(error, only) {
+      for (const channel of only === undefined ? [...entries.keys()] : [only])
         for (const sub of subsOf(channel)) this.remove(sub, error)
-      }
     },
   }
 }

@@ -4,7 +4,7 @@ import type { CommonOptions } from './types.ts'
 /** The links of one race share a token: the source is not asked again within so many ms. */
 const FRESH_MS = 5_000
 
-type Token = string | null
+export type Token = string | null
 
 /** The application's token, asked for on every attempt. `refused`: the hub did not take the last one. */
 export const createTokens = (
