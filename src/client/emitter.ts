@@ -6,7 +6,7 @@ export interface Emitter<Events extends object> {
 }
 
 /** Calls the application; what it throws, or what its promise rejects with, is reported and stops nobody (R21). */
-export const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
+const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
   try {
     const result = call()
     if (result instanceof Promise) result.catch(report)
