@@ -122,7 +122,8 @@ describe('whatever comes, and whenever', () => {
         ] as const) {
           starts.forEach((atMs, index) => {
             const later = starts[index + most]
-            if (later !== undefined) expect(later - atMs).toBeGreaterThanOrEqual(windowMs)
+            // Sums of times that are no whole numbers are off in the last place.
+            if (later !== undefined) expect(later - atMs).toBeGreaterThanOrEqual(windowMs - 0.001)
           })
         }
       },
