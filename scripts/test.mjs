@@ -13,7 +13,11 @@ const env = {
   ...process.env,
   PATH: join(root, 'node_modules', '.bin') + delimiter + (process.env.PATH ?? ''),
   ...(values.full && { FULL: '1', REAL: '1' }),
+  // The steps write into a pipe; a person at a terminal gets their colours all the same.
+  ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
 }
+/** Lines of a failed step that are said again at the very end, where a cut log still has them. */
+const LAST_LINES = 40
 
 // The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
 const rows = [
@@ -62,7 +66,7 @@ function firefoxMissing() {
   }
 }
 
-/** Runs a script of package.json; its output comes live, or in one piece at its end when others run beside it. */
+/** Runs a script of package.json; its output comes live, or in one piece at its end when others run beside it. Resolves with all of it. */
 function runScript(script, live) {
   return new Promise((resolve) => {
     const npm = process.env.npm_execpath
@@ -70,12 +74,16 @@ function runScript(script, live) {
     const child = spawn(command, [...args, 'run', '--silent', '--ignore-scripts', script], {
       cwd: root,
       env,
-      stdio: ['ignore', live ? 'inherit' : 'pipe', live ? 'inherit' : 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       shell: !npm && process.platform === 'win32',
     })
     let output = ''
-    child.stdout?.on('data', (chunk) => (output += chunk))
-    child.stderr?.on('data', (chunk) => (output += chunk))
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk) => {
+        output += chunk
+        if (live) process.stdout.write(chunk)
+      })
+    }
     child.on('error', (error) => resolve({ ok: false, output: `${output}${error.message}\n` }))
     child.on('close', (code) => resolve({ ok: code === 0, output }))
   })
@@ -93,9 +101,9 @@ async function runStep(step, live) {
         ))
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   // What passed needs no page of tables.
-  const shown = result.ok && result.output.split('\n').length > 16 ? '' : result.output
+  const shown = live || (result.ok && result.output.split('\n').length > 16) ? '' : result.output
   process.stdout.write(`\n── ${step.name}: ${result.ok ? 'passed' : 'FAILED'} (${seconds} s)\n${shown}`)
-  return { ...step, ok: result.ok, seconds }
+  return { ...step, ok: result.ok, output: result.output, seconds }
 }
 
 const only = values.only?.split(',')
@@ -128,6 +136,11 @@ for (const row of rows) {
 }
 
 const failed = done.filter(({ ok }) => !ok)
+for (const { name, output } of failed) {
+  const lines = output.split('\n').filter((line) => line.trim())
+  console.log(`\n── the end of what ${name} said`)
+  console.log(lines.slice(-LAST_LINES).join('\n'))
+}
 console.log('\n── summary')
 for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
 for (const reason of notRun) console.log(`not run: ${reason}`)
