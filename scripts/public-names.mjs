@@ -1,5 +1,7 @@
 // Names of properties that a minified build must keep: what the public types and the wire name, what is looked up by a
-// string somewhere, and what the language itself looks for. All other names are internal and are shortened.
+// string somewhere, and what the language and the platform look for. All other names are internal and are shortened.
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { readdirSync, readFileSync } from 'node:fs'
 import ts from 'typescript'
 
@@ -21,6 +23,9 @@ const BUNDLED = ['base', 'client', 'protocol', 'transports'].flatMap((folder) =>
     .map((name) => `src/${folder}/${name}`),
 )
 
+// The minifier has a list of its own of what browsers name, but not all of it (`ifAvailable` of a lock was missing).
+const PLATFORM = join(dirname(createRequire(import.meta.url).resolve('typescript')), 'lib.dom.d.ts')
+
 const read = (file) => ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest)
 
 const isMember = (node) => ts.isPropertySignature(node) || ts.isMethodSignature(node) || ts.isPropertyDeclaration(node)
@@ -37,7 +42,7 @@ export const publicNames = () => {
     if (ts.isStringLiteral(node)) names.add(node.text)
     ts.forEachChild(node, asText)
   }
-  for (const file of PUBLIC) declared(read(file))
+  for (const file of [PLATFORM, ...PUBLIC]) declared(read(file))
   for (const file of BUNDLED) asText(read(file))
   return [...names]
 }

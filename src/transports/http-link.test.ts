@@ -86,4 +86,44 @@ describe('httpLink send()', () => {
     expect(bodies).toEqual(['[1]', '[4]'])
     link.close()
   })
+
+  it('a publish that was not answered in time doubles the time of the next, up to eight times; an answer brings it back', async () => {
+    let answers = false
+    let published = 0
+    const fetch = async (path: string, { signal }: RequestInit): Promise<Response> => {
+      if (path.endsWith('/publish')) published++
+      if (path.endsWith('/publish') && answers) return new Response('[]', { headers: hub })
+      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted'))))
+    }
+    const recording = record(url, clock)
+    const link = sse({ fetch }).open(recording.request, recording.on)
+    /** How long a publish is waited for. */
+    const lasted = async (): Promise<number> => {
+      const beganMs = clock.now()
+      let endedMs: number | undefined
+      const sent = link.send('[1]').then(
+        () => 0,
+        (end: unknown) => {
+          expect(end).toMatchObject({ code: 'timeout' })
+          endedMs = clock.now()
+          return endedMs - beganMs
+        },
+      )
+      while (!answers && endedMs === undefined) await clock.advance(100)
+      return sent
+    }
+    for (const ms of [5000, 10_000, 20_000, 40_000, 40_000]) expect(await lasted()).toBe(ms)
+    answers = true
+    expect(await lasted()).toBe(0)
+    answers = false
+    expect(await lasted()).toBe(5000)
+    // What waits behind it is not sent, and does not count.
+    const behind = Promise.allSettled([link.send('[2]'), link.send('[3]'), link.send('[4]')])
+    await clock.advance(10_000)
+    await behind
+    expect(published).toBe(8)
+    expect(await lasted()).toBe(20_000)
+    link.close()
+    expect(clock.pending).toBe(0)
+  })
 })

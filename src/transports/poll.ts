@@ -1,7 +1,7 @@
 import { webLockSlots } from './slots.ts'
 import { httpLink } from './http-link.ts'
 import type { HttpOptions } from './http.ts'
-import type { EndCode, Link, LinkHandlers, OpenRequest, Transport } from './transport.ts'
+import type { Link, LinkEnd, LinkHandlers, OpenRequest, Transport } from './transport.ts'
 
 /** Requests that need no interval begin this far apart: what comes faster arrives together, and nothing makes a busy loop. */
 const SPACING_MS = 20
@@ -12,14 +12,12 @@ const hasMessages = (batch: string): boolean => batch.includes('"data":')
 const shared = (options: HttpOptions) => ({
   duplex: false,
   beats: false,
-  supported: () => !!options.fetch || typeof fetch === 'function',
+  supported: () => !!(options.fetch ?? globalThis.fetch),
   read: (request: OpenRequest, on: LinkHandlers): Link =>
-    httpLink(options, request, on, ({ poll, end }) =>
-      poll(0, (batch) => {
-        on.data(batch)
-        end({ code: 'done' })
-      }),
-    ),
+    httpLink(options, request, on, async ({ poll }) => {
+      await poll(0)
+      return { code: 'done' }
+    }),
 })
 
 /**
@@ -31,21 +29,14 @@ export const poll = (options: HttpOptions = {}): Transport => ({
   name: 'poll',
   proof: 'welcome',
   open: (request, on) =>
-    httpLink(options, request, on, ({ poll, pause }) => {
+    httpLink(options, request, on, async ({ poll, pause }) => {
       const { clock, timing } = request
-      let part = 1
-      const next = (): void =>
-        poll(0, (batch) => {
-          on.data(batch)
-          part = hasMessages(batch) ? 0.25 : Math.min(part * 2, 1)
-          pause(request.more() ? SPACING_MS : timing.pollIntervalMs * part * (0.8 + 0.4 * clock.random()), next)
-        })
-      next()
+      for (let part = 1; ;) {
+        part = hasMessages(await poll(0)) ? 0.25 : Math.min(part * 2, 1)
+        await pause(request.more() ? SPACING_MS : timing.pollIntervalMs * part * (0.8 + 0.4 * clock.random()))
+      }
     }),
 })
-
-/** How a held request ends when something on the way cuts it. A 'refused' is the hub's own word. */
-const cuts: readonly EndCode[] = ['cut', 'failed', 'foreign', 'timeout']
 
 /**
  * Held polls. The first request is not held: its answer states the positions. The second is held for a 25th of `holdMs` (1 s), which
@@ -64,58 +55,45 @@ export const longPoll = (options: HttpOptions = {}): Transport => ({
   proof: 'answer',
   slots: webLockSlots,
   open: (request, on) =>
-    httpLink(options, request, on, ({ poll, pause, slot, end }) => {
+    httpLink(options, request, on, async ({ poll, pause, slot }) => {
       const { clock, timing } = request
       const shortest = Math.ceil(timing.holdMs / 25)
       let longest = timing.holdMs
       let hold = shortest
+      let waitMs = 0
       let worthless = 0
       /** Age of the last held request when it was cut; Infinity when it was answered. */
       let cutAge = Infinity
       let slotted = false
 
-      const next = (waitMs: number, worked?: () => void): void => {
+      for (;;) {
         if (waitMs && !slotted) {
           slotted = true
-          slot(() => next(waitMs))
-          return
+          await slot()
         }
         const began = clock.now()
-        const again = (ms: number, then?: () => void): void => {
-          const idle =
-            worthless > 2 ? Math.min(timing.pollIntervalMs, (timing.pollIntervalMs / 50) * 2 ** (worthless - 3)) : 0
-          const rest = Math.max(idle, began + SPACING_MS - clock.now())
-          if (rest > 0) pause(rest, () => next(ms, then))
-          else next(ms, then)
+        try {
+          const batch = await poll(waitMs)
+          const more = request.more()
+          if (waitMs) {
+            worthless = more || hasMessages(batch) || clock.now() - began >= waitMs / 2 ? 0 : worthless + 1
+            cutAge = Infinity
+            hold = longest
+          }
+          if (hold < shortest) return { code: 'holds-cut' }
+          waitMs = more ? 0 : hold
+        } catch (reason) {
+          // A 'refused' is the hub's own word.
+          if (!waitMs || ['refused', 'too-large'].includes((reason as LinkEnd).code)) throw reason
+          const age = clock.now() - began
+          if (Math.abs(age - cutAge) <= 100 + age / 4) longest = hold = Math.floor(Math.min(age, waitMs) / 2)
+          cutAge = age
+          worthless++
+          waitMs = 0
         }
-        poll(
-          waitMs,
-          (batch) => {
-            on.data(batch)
-            const more = request.more()
-            if (waitMs) {
-              worthless = more || hasMessages(batch) || clock.now() - began >= waitMs / 2 ? 0 : worthless + 1
-              cutAge = Infinity
-              hold = longest
-            }
-            worked?.()
-            again(more ? 0 : hold)
-          },
-          (reason) => {
-            if (!waitMs || !cuts.includes(reason.code)) {
-              end(reason)
-              return
-            }
-            const age = clock.now() - began
-            worthless++
-            again(0, () => {
-              if (Math.abs(age - cutAge) <= 100 + age / 4) longest = hold = Math.floor(Math.min(age, waitMs) / 2)
-              cutAge = age
-              if (hold < shortest) end({ code: 'holds-cut' })
-            })
-          },
-        )
+        const idle = timing.pollIntervalMs * Math.min(1, Math.floor(2 ** worthless / 8) / 50)
+        const rest = Math.max(idle, began + SPACING_MS - clock.now())
+        if (rest > 0) await pause(rest)
       }
-      next(0)
     }),
 })

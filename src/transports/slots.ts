@@ -4,7 +4,7 @@ import type { Slots } from './transport.ts'
 type Release = () => void
 
 /** Browsers open six connections to a host on HTTP/1.1, all tabs together: three may be held, so that a publish finds one. */
-const NAMES = [0, 1, 2]
+const MAX_HELD = 3
 /** A lock manager that does not answer must not keep a page offline. */
 const PATIENCE_MS = 1000
 
@@ -21,61 +21,43 @@ const isMultiplexed = (origin: string): boolean =>
  * be replaced before it is dropped. Where there are no locks (Node, insecure pages) or they fail, a slot is always free.
  */
 export const webLockSlots = (url: string, clock: Clock): Slots => {
+  const users = new Set<Release>()
   let shared: Promise<Release | null> | undefined
-  let users = 0
-
-  const grab = (name: string): Promise<Release | null> =>
-    new Promise((resolve) => {
-      navigator.locks
-        .request(name, { ifAvailable: true }, (lock) =>
-          lock ? new Promise<void>((release) => resolve(release)) : resolve(null),
-        )
-        .catch(() => resolve(free))
-    })
-
-  const tryAll = async (): Promise<Release | null> => {
-    try {
-      const { origin } = new URL(url)
-      if (!isMultiplexed(origin)) {
-        for (const index of NAMES) {
-          const release = await grab(`holdfast:${origin}:${index}`)
-          if (release) return release
-        }
-        return null
-      }
-    } catch {
-      // No such API here, or it is forbidden.
-    }
-    return free
-  }
 
   const acquire = (): Promise<Release | null> =>
     new Promise((resolve) => {
       let late = false
-      const cancel = clock.after(PATIENCE_MS, () => {
-        late = true
-        resolve(free)
-      })
-      void tryAll().then((release) => {
+      const settle = (release: Release | null): void => {
         cancel()
         if (late) release?.()
-        else resolve(release)
+        resolve(release)
+      }
+      const cancel = clock.after(PATIENCE_MS, () => {
+        settle(free)
+        late = true
       })
+      const attempt = async (index: number): Promise<void> => {
+        const { origin } = new URL(url)
+        if (isMultiplexed(origin)) settle(free)
+        else if (index === MAX_HELD) settle(null)
+        else
+          await navigator.locks.request(`holdfast:${origin}:${index}`, { ifAvailable: true }, (lock) =>
+            lock ? new Promise<void>(settle) : attempt(index + 1),
+          )
+      }
+      // No such API here, or it is forbidden.
+      attempt(0).catch(() => settle(free))
     })
 
   return {
     take: async () => {
-      users++
-      const release = await (shared ??= acquire())
-      let used = true
       const giveBack = (): void => {
-        if (!used) return
-        used = false
-        if (--users > 0) return
+        if (!users.delete(giveBack) || users.size) return
+        void shared?.then((release) => release?.())
         shared = undefined
-        release?.()
       }
-      if (release) return giveBack
+      users.add(giveBack)
+      if (await (shared ??= acquire())) return giveBack
       giveBack()
       return null
     },

@@ -17,7 +17,8 @@ export const sse = (options: HttpOptions = {}): Transport => ({
   beats: true,
   supported: () => !!options.fetch || (typeof Response === 'function' && 'body' in Response.prototype),
   open: (request, on) =>
-    httpLink(options, request, on, ({ slot, stream }) =>
-      slot(() => stream(sseParser((data) => on.data(data), MAX_CHARS))),
-    ),
+    httpLink(options, request, on, async ({ slot, stream }) => {
+      await slot()
+      return stream(sseParser((data) => on.data(data), MAX_CHARS))
+    }),
 })

@@ -42,7 +42,7 @@ export interface LinkHandlers {
    * T2: one batch, in server order, never after `end`, never inside `open()`. `answer` is true when it answers a `send` over
    * a request of its own: that says nothing about the life of a stream beside it.
    */
-  data(batch: string, answer?: true): void
+  data(batch: string, answer?: boolean): void
   /** Bytes came that do not make a batch yet; a sign of life. */
   alive(): void
   /** T3: at most once, never inside `open()`; nothing at all is called after `close()`. */

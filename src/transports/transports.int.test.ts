@@ -1,8 +1,12 @@
+import { vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { transportSuite } from '../testing/transport-suite.ts'
 import { longPoll, poll } from './poll.ts'
 import { sse } from './sse.ts'
 import { webSocket } from './websocket.ts'
+
+// What is waited for is bounded in turns of the fake clock (`until`), and a busy machine takes longer for each.
+vi.setConfig({ testTimeout: 120_000 })
 
 const fails = (): never => {
   throw new Error('the platform forbids it')

@@ -1,5 +1,5 @@
 import { SUBPROTOCOL } from '../protocol/frames.ts'
-import type { LinkEnd, Transport } from './transport.ts'
+import type { EndCode, LinkEnd, Transport } from './transport.ts'
 
 export interface WebSocketOptions {
   /** The implementation, where the platform has none: `ws` in Node 20. @default globalThis.WebSocket */
@@ -29,27 +29,24 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
   supported: () => !!(options.WebSocket ?? globalThis.WebSocket),
   open: (request, on) => {
     let socket: WebSocketLike | undefined
-    let state: 'opening' | 'open' | 'ended' = 'opening'
+    /** What a loss of the connection means now. */
+    let code: EndCode = 'failed'
     let cancel = ignore
 
     /** Also while the handshake hangs: Firefox lets no second socket to that host begin before. */
     const close = (): void => {
-      if (state === 'ended') return
-      state = 'ended'
       cancel()
-      if (socket) {
-        // Not null: `ws` emits an `error` for a closed handshake, which must find a listener.
-        socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore
-        socket.close(1000)
-      }
+      if (!socket) return
+      // Not null: `ws` emits an `error` for a closed handshake, which must find a listener.
+      socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore
+      socket.close(1000)
+      socket = undefined
     }
     const end = (reason: LinkEnd): void => {
-      if (state === 'ended') return
       close()
       on.end(reason)
     }
     const endLater = (reason: LinkEnd): void => {
-      cancel()
       cancel = request.clock.after(0, () => end(reason))
     }
 
@@ -58,18 +55,18 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
       const opened = (socket = new Implementation(request.url.replace(/^http/, 'ws'), SUBPROTOCOL))
       opened.onopen = () => {
         if (opened.protocol === SUBPROTOCOL) {
-          state = 'open'
+          code = 'cut'
           opened.send(request.hello())
-        } else end({ code: 'foreign', detail: 'subprotocol ' + opened.protocol })
+        } else end({ code: 'foreign', detail: opened.protocol })
       }
       opened.onmessage = ({ data }: { data: unknown }) => {
         if (typeof data === 'string') on.data(data)
-        else end({ code: 'foreign', detail: 'binary message' })
+        else end({ code: 'foreign', detail: 'binary' })
       }
-      opened.onclose = ({ code, reason }: { code: number; reason: string }) =>
-        end({ code: state === 'open' ? 'cut' : 'failed', status: code, detail: reason.slice(0, 200) || undefined })
+      opened.onclose = ({ code: status, reason }: { code: number; reason: string }) =>
+        end({ code, status, detail: reason.slice(0, 200) || undefined })
       // `close` follows in the same turn, with the code. Where it does not, Chromium's CSP has blocked the connection.
-      opened.onerror = () => endLater({ code: state === 'open' ? 'cut' : 'blocked' })
+      opened.onerror = () => endLater({ code: code === 'failed' ? 'blocked' : code })
     } catch (error) {
       endLater({ code: 'blocked', detail: String(error).slice(0, 200) })
     }
@@ -78,7 +75,7 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
       close,
       send: async (batch) => {
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- T4: the contract rejects with plain facts
-        if (state !== 'open' || socket?.readyState !== 1) throw { code: state === 'opening' ? 'failed' : 'cut' }
+        if (socket?.readyState !== 1) throw { code }
         socket.send(batch)
       },
     }
