@@ -22,7 +22,7 @@ export interface CoreOptions extends CommonOptions {
  * Throws `invalid-argument` when the URL or the list of transports is of no use.
  */
 export const createClient = <Ch extends object = Untyped>(options: CoreOptions): Client<Ch> => {
-  const { transports, words } = options
+  const { transports } = options
   const url = resolveUrl(options.url)
   if (!(transports as readonly Transport[] | undefined)?.length) {
     throw new HoldfastError('invalid-argument', 'transports: at least one is needed', { field: 'transports' })
@@ -36,7 +36,7 @@ export const createClient = <Ch extends object = Untyped>(options: CoreOptions):
     clock: systemClock,
     slots,
     listenToPage,
-    words,
+    words: options.words,
   })
 }
 

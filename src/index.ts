@@ -4,35 +4,26 @@ import { words } from './client/words.ts'
 import { createClient as createCore } from './core.ts'
 import { longPoll, poll } from './transports/poll.ts'
 import { sse } from './transports/sse.ts'
-import type { Transport, TransportName } from './transports/transport.ts'
 import { webSocket } from './transports/websocket.ts'
-
-const BUILT_IN: Readonly<Record<TransportName, () => Transport>> = {
-  websocket: webSocket,
-  sse,
-  'long-poll': longPoll,
-  poll,
-}
 
 /**
  * A client with all four transports. Nothing happens until the first `subscribe`, `read`, `publish` or `connect`.
  * Throws `invalid-argument`, naming the option, when the URL or a transport name is of no use.
  */
 export const createClient = <Ch extends object = Untyped>(options: ClientOptions): Client<Ch> => {
-  const names = options.transports ?? (Object.keys(BUILT_IN) as TransportName[])
-  const transports = names.map((name) => {
-    if (!Object.hasOwn(BUILT_IN, name)) {
+  const builtIn = [webSocket(), sse(), longPoll(), poll()]
+  const transports = options.transports?.map((name) => {
+    const transport = builtIn.find((each) => each.name === name)
+    if (!transport) {
       throw new HoldfastError(
         'invalid-argument',
-        `transports: ${name} is none of ${Object.keys(BUILT_IN).join(', ')}`,
-        {
-          field: 'transports',
-        },
+        `transports: ${name} is none of ${builtIn.map((each) => each.name).join(', ')}`,
+        { field: 'transports' },
       )
     }
-    return BUILT_IN[name]()
+    return transport
   })
-  return createCore<Ch>({ ...options, transports, words })
+  return createCore<Ch>({ ...options, transports: transports ?? builtIn, words })
 }
 
 export { HoldfastError, isHoldfastError } from './base/errors.ts'

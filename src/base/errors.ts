@@ -44,22 +44,17 @@ export interface ErrorFacts {
 /** The one error class of the public API. Tell errors apart by `code`, not by message. */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError'
-  readonly code: ErrorCode
+  declare readonly code: ErrorCode
   /** True when the same call may work later. */
-  readonly retryable: boolean
-  readonly field: string | undefined
-  readonly channel: string | undefined
-  readonly status: number | undefined
-  readonly retryAfterMs: number | undefined
+  declare readonly retryable: boolean
+  declare readonly field: string | undefined
+  declare readonly channel: string | undefined
+  declare readonly status: number | undefined
+  declare readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
-    this.code = code
-    this.retryable = facts.retryable === true
-    this.field = facts.field
-    this.channel = facts.channel
-    this.status = facts.status
-    this.retryAfterMs = facts.retryAfterMs
+  constructor(code: ErrorCode, message: string, facts?: ErrorFacts) {
+    super(message, facts)
+    Object.assign(this, { code, retryable: false }, facts)
   }
 
   /** An `Error` keeps its message out of JSON; a report needs it. */

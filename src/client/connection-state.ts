@@ -1,6 +1,6 @@
 import type { LinkEnd } from '../transports/transport.ts'
 import { newRung } from './ladder.ts'
-import type { Rung } from './ladder.ts'
+import type { Ability, Rung } from './ladder.ts'
 import type { ClientState, LinkPurpose, TimingOptions } from './types.ts'
 
 /** Never, as a time. */
@@ -10,10 +10,12 @@ export const NEVER = Infinity
 export interface LinkView {
   readonly id: number
   readonly rung: number
+  /** The same as what is known of it. */
+  readonly record: Rung
   purpose: LinkPurpose
   /** The proven link carries traffic; there is one at most. */
-  phase: 'opening' | 'welcomed' | 'proven'
-  /** When it was opened; once proven, since when its transport carries. */
+  phase: 'open' | 'welcome' | 'proven'
+  /** When it was opened; once proven, since when its transport carries; −∞ once that is long enough. */
   sinceMs: number
   /** When it counts as failed unless something comes. */
   deadlineMs: number
@@ -27,26 +29,20 @@ export interface ConnectionState {
   rungs: Rung[]
   links: LinkView[]
   nextLink: number
-  /** Transports that the round has not started yet. */
-  pending: readonly number[]
-  /** When the round starts the next one; `NEVER`: when something else happens. */
-  nextAtMs: number
-  /** The first read of the round failed: plain HTTP does not work, or the hub says no. */
-  httpDown: boolean
+  /** What the round has not started yet. While waiting, none means that all of them race. */
+  toStart: readonly Rung[]
+  /** When the next link is opened, whatever for, or more is known of the carrying one; `NEVER`: when something else happens. */
+  retryAtMs: number
+  /** No attempt before (Retry-After, a goodbye). */
+  notBeforeMs: number
   /** Rounds that failed, and links that died young, in a row. */
   failures: number
   /** Starts of the newest rounds. */
   starts: readonly number[]
-  /** When the next round starts, while waiting. */
-  retryAtMs: number
-  /** No attempt before (Retry-After, a goodbye). */
-  notBeforeMs: number
-  /** The carrying link is to be opened anew: it knows too little, or too long nothing was heard of it. */
-  stale: boolean
-  /** The next round races although earlier ones failed: a signal came, or the link was a good one. */
-  race: boolean
-  /** The transport that the next single try takes. */
+  /** The transport of the latest single try. */
   single: number
+  /** The carrying link is to be opened anew, for it knows too little or nothing was heard of it: ms that this may take; else 0. */
+  stale: number
   /** The round trip as last measured, ms; 0 when it is not known. */
   rttMs: number
   /** The hub refused the token, and a new one is being tried. */
@@ -96,31 +92,23 @@ export type Effect =
 /** What does not change in the life of a client. */
 export interface ConnectionSetup {
   readonly timing: TimingOptions
-  /** Per transport: what it can do. */
-  readonly rungs: readonly {
-    readonly supported: boolean
-    readonly duplex: boolean
-    readonly proof: 'welcome' | 'heartbeat' | 'answer'
-  }[]
+  readonly rungs: readonly Ability[]
   readonly sequential: boolean
   readonly firstRead: boolean
 }
 
 export const initialState = ({ rungs }: ConnectionSetup): ConnectionState => ({
   name: 'idle',
-  rungs: rungs.map(({ supported }) => newRung(supported)),
+  rungs: rungs.map(newRung),
   links: [],
   nextLink: 1,
-  pending: [],
-  nextAtMs: NEVER,
-  failures: 0,
-  starts: [],
+  toStart: [],
   retryAtMs: NEVER,
   notBeforeMs: 0,
-  httpDown: false,
-  stale: false,
-  race: true,
+  failures: 0,
+  starts: [],
   single: 0,
+  stale: 0,
   rttMs: 0,
   refused: false,
   lastEnd: { code: 'failed' },
@@ -131,26 +119,10 @@ export const initialState = ({ rungs }: ConnectionSetup): ConnectionState => ({
 export const carrierOf = ({ links }: ConnectionState): LinkView | undefined =>
   links.find((link) => link.phase === 'proven')
 
-/** A second link of the carrying transport is on its way. */
-export const isReplacing = ({ links }: ConnectionState): boolean => links.some((link) => link.purpose === 'replace')
-
 /** Deadline for a welcome, ms: it fits the network, and doubles while nothing works at all (R8, N30). */
 export const connectDeadline = ({ rttMs, failures }: ConnectionState, timing: TimingOptions): number =>
-  Math.min(timing.maxBackoffMs, Math.max(timing.connectMs, 4 * rttMs) * 2 ** Math.min(failures, 9))
+  Math.min(timing.maxBackoffMs, Math.max(timing.connectMs, 4 * rttMs) * 2 ** failures)
 
 /** When the next `tick` is due. */
-export const nextDue = (state: ConnectionState, timing: TimingOptions): number => {
-  const { links, rungs, failures, notBeforeMs, stale } = state
-  const carrier = carrierOf(state)
-  const starts = Math.max(Math.min(state.retryAtMs, state.nextAtMs), notBeforeMs)
-  const due = [starts, ...links.map((link) => link.deadlineMs)]
-  if (carrier) {
-    if (stale && !isReplacing(state)) due.push(notBeforeMs)
-    if (failures || rungs[carrier.rung]?.demotions) due.push(carrier.sinceMs + timing.stableMs)
-    // One probe at a time: while one runs, its own deadline is what counts.
-    if (!links.some((link) => link.rung < carrier.rung)) {
-      for (const rung of rungs.slice(0, carrier.rung)) if (rung.supported) due.push(Math.max(rung.untilMs, notBeforeMs))
-    }
-  }
-  return Math.min(...due)
-}
+export const nextDue: (state: ConnectionState, timing: TimingOptions) => number = ({ links, retryAtMs }) =>
+  Math.min(retryAtMs, ...links.map((link) => link.deadlineMs))

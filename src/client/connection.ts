@@ -1,211 +1,155 @@
-import type { LinkEnd } from '../transports/transport.ts'
 import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
 import type {
   ConnectionEvent,
+  ConnectionNews,
   ConnectionSetup,
   ConnectionState,
   LinkNews,
   LinkView,
-  OwnNews,
 } from './connection-state.ts'
 import { blame, pardon } from './ladder.ts'
-import {
-  advance,
-  climb,
-  demote,
-  drop,
-  dropAll,
-  holdOff,
-  lost,
-  onRefused,
-  postpone,
-  rungOf,
-  schedule,
-  settle,
-  startRound,
-} from './rounds.ts'
+import { demote, drop, dropAll, holdOff, inOrder, proceed, remove, restart, retry, schedule } from './rounds.ts'
 import type { Draft } from './rounds.ts'
 
-const onEnded = (s: Draft, link: LinkView, end: LinkEnd): void => {
-  const { now, setup } = s
-  const rung = rungOf(s, link)
-  const cause = blame(end)
-  s.links = s.links.filter((each) => each !== link)
-  s.lastEnd = end
-  if (rung) rung.last = end
-  holdOff(s, end.retryAfterMs ?? 0)
-  if (s.name === 'waiting') s.retryAtMs = Math.max(s.retryAtMs, s.notBeforeMs)
-  const carrier = carrierOf(s)
-  if (cause === 'auth' && link.purpose !== 'probe') onRefused(s, end)
-  else if (link.phase === 'proven') lost(s, link, cause)
-  else if (carrier && link.purpose === 'replace') {
-    // The hub may be busy while the old link still works; else the same transport does not open any more, and is not to be trusted.
-    if (cause === 'server') {
-      s.stale = true
-      holdOff(s, setup.timing.connectMs)
-    } else {
-      drop(s, carrier)
-      lost(s, carrier, cause)
-    }
-  } else if (carrier) {
-    if (cause === 'auth' || cause === 'server') postpone(s, link.rung)
-    else demote(s, link.rung)
-    climb(s)
-  } else if (s.name === 'connecting') {
-    if (rung) {
-      rung.failed = cause !== 'server'
-      // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
-      const hidden = s.links.some((each) => each.rung < 0) && end.code === 'failed' && setup.rungs[link.rung]?.duplex
-      s.nextAtMs = hidden ? Math.min(s.nextAtMs, now + Math.max(setup.timing.headStartMs, s.rttMs)) : now
-    } else {
-      s.httpDown = cause !== 'transport'
-      if (!s.links.length) s.nextAtMs = now
-    }
-    // Plain HTTP fails, or the hub says no: then the transports further down would fail too.
-    if (cause === 'server' || s.httpDown || !s.pending.length) s.nextAtMs = NEVER
-    advance(s)
-  }
-}
-
-const onWelcomed = (s: Draft, link: LinkView): void => {
-  const { now, setup } = s
-  s.rttMs = now - link.sinceMs
-  if (link.rung < 0) {
-    // The first read has its answer: HTTP works, so a transport that failed was blocked, and the next one starts.
-    s.links = s.links.filter((each) => each !== link)
-    if (!s.links.length && s.pending.length) s.nextAtMs = now
-  } else {
-    const { proof } = setup.rungs[link.rung] ?? {}
-    const { secondFrameMs, lateMs } = setup.timing
-    link.phase = 'welcomed'
-    link.deadlineMs =
-      now + (proof === 'heartbeat' ? secondFrameMs : proof ? lateMs + connectDeadline(s, setup.timing) : NEVER)
-    // A single try was answered, so the network is back: the better ones race along.
-    const better = s.rungs.flatMap(({ supported, failed, untilMs }, index) =>
-      index < link.rung && supported && !failed && untilMs <= now ? [index] : [],
-    )
-    if (s.name === 'connecting' && !s.pending.length && better.length) {
-      s.pending = better
-      s.nextAtMs = now
-    }
-  }
-  if (s.name === 'connecting') advance(s)
-}
-
-const onProven = (s: Draft, link: LinkView): void => {
-  const { now } = s
-  const old = carrierOf(s)
-  const rung = rungOf(s, link)
-  if (old) drop(s, old)
-  link.phase = 'proven'
-  // Whatever it was opened for: now it is the one that is replaced.
-  link.purpose = 'carry'
-  // A link that only brought new subscriptions does not start the clock of stability again.
-  link.sinceMs = old?.rung === link.rung ? old.sinceMs : now
-  link.deadlineMs = NEVER
-  s.name = 'online'
-  s.pending = []
-  s.nextAtMs = s.retryAtMs = NEVER
-  s.refused = false
-  if (rung) rung.proven = true
-  for (const each of s.links) {
-    if (each === link || each.rung < 0) continue
-    // A better one still on its way may take over; everything else has done its work.
-    if (each.rung < link.rung) each.purpose = 'probe'
-    else drop(s, each)
-  }
-  s.rungs.slice(0, link.rung).forEach((each, index) => {
-    if (each.failed || each.young) demote(s, index)
-    each.failed = false
-  })
-  climb(s)
-}
-
-/** The page woke or its network changed. A good link is asked, not dropped; a stream cannot be asked and is opened anew. */
-const onWake = (s: Draft, network: boolean): void => {
-  const { now, setup } = s
-  const carrier = carrierOf(s)
-  const wakeMs = Math.max(setup.timing.wakeMs, 4 * s.rttMs)
-  if (network) s.rungs.forEach(pardon)
-  if (s.name === 'waiting' || (network && s.name === 'connecting')) {
-    // What is opening may hang on a network that is gone.
-    dropAll(s)
-    schedule(s, 0)
-  } else if (carrier && setup.rungs[carrier.rung]?.duplex) {
-    carrier.deadlineMs = Math.min(carrier.deadlineMs, now + wakeMs)
-    s.effects.push({ type: 'ping', link: carrier.id })
-  } else if (carrier) s.stale = true
-  climb(s, wakeMs)
+/** What each event says; what follows from it is done afterwards. A missing one does not compile. */
+type Handlers = {
+  readonly [News in ConnectionNews as News['type']]: (
+    s: Draft,
+    link: News extends LinkNews ? LinkView : undefined,
+    news: News,
+  ) => void
 }
 
 /** A link that is given up: by its deadline, or for its silence. */
 const giveUp = (s: Draft, link: LinkView): void => {
-  const { id, rung, purpose } = link
-  const end: LinkEnd = { code: 'timeout' }
+  const news = { ...link, type: 'end', link: link.id, end: { code: 'timeout' } } as const
   drop(s, link)
-  s.effects.push({ type: 'end', link: id, rung, purpose, end })
-  onEnded(s, link, end)
+  s.effects.push(news)
+  HANDLERS.end(s, link, news)
 }
 
-const onTick = (s: Draft): void => {
-  for (const link of s.links) if (link.deadlineMs <= s.now && s.links.includes(link)) giveUp(s, link)
-  const carrier = carrierOf(s)
-  if (Math.max(s.retryAtMs, s.notBeforeMs) <= s.now) startRound(s)
-  if (carrier) {
-    settle(s, carrier)
-    climb(s)
-  } else advance(s)
-}
-
-const onLinkEvent = (s: Draft, link: LinkView, event: LinkNews): void => {
-  switch (event.type) {
-    case 'end':
-      onEnded(s, link, event.end)
-      break
-    case 'silent':
-      giveUp(s, link)
-      break
-    case 'goodbye':
-      if (event.retryAfterMs) holdOff(s, event.retryAfterMs)
-      else if (link.phase === 'proven') {
-        s.stale = true
-        climb(s)
-      }
-      break
-    case 'alive':
-      if (link.phase === 'proven') link.deadlineMs = NEVER
-      break
-    case 'welcome':
-      if (link.phase === 'opening') onWelcomed(s, link)
-      break
-    case 'proven':
-      if (link.phase !== 'proven') onProven(s, link)
-  }
-}
-
-const onEvent = (s: Draft, event: OwnNews): void => {
-  switch (event.type) {
-    case 'connect':
-      if (s.name === 'idle') schedule(s, 0)
-      else if (s.name === 'waiting') onWake(s, false)
-      break
-    case 'disconnect':
-    case 'close':
+const HANDLERS: Handlers = {
+  connect(s) {
+    if (s.name === 'idle' || s.name === 'waiting') restart(s)
+  },
+  disconnect(s) {
+    dropAll(s)
+    s.failures = 0
+    s.refused = false
+  },
+  close(s, link, news) {
+    HANDLERS.disconnect(s, link, news)
+    s.name = 'closed'
+  },
+  tick(s, _, news) {
+    const late = s.links.find((link) => link.deadlineMs <= s.now)
+    if (!late) return
+    giveUp(s, late)
+    HANDLERS.tick(s, _, news)
+  },
+  refresh(s) {
+    s.stale = carrierOf(s) ? NEVER : 0
+  },
+  /** The page woke or its network changed. A good link is asked, not dropped; a stream cannot be asked and is opened anew. */
+  signal(s, _, { network }) {
+    const carrier = carrierOf(s)
+    const wakeMs = Math.max(s.timing.wakeMs, 4 * s.rttMs)
+    if (network) s.rungs.forEach(pardon)
+    // What is opening may hang on a network that is gone.
+    if (s.name === 'waiting' || (network && s.name === 'connecting')) restart(s)
+    else if (carrier?.record.duplex) {
+      carrier.deadlineMs = Math.min(carrier.deadlineMs, s.now + wakeMs)
+      s.effects.push({ type: 'ping', link: carrier.id })
+    } else if (carrier) s.stale = wakeMs
+  },
+  end(s, link, { end }) {
+    const { now, timing } = s
+    const { record, rung, purpose } = link
+    const cause = blame(end)
+    remove(s, link)
+    s.lastEnd = record.last = end
+    holdOff(s, end.retryAfterMs ?? 0)
+    const carrier = carrierOf(s)
+    if (cause === 'auth' && purpose !== 'probe') {
+      // One new token is tried, then only the application can help. Never a reason to change the transport.
       dropAll(s)
-      s.failures = 0
-      s.refused = false
-      if (event.type === 'close') s.name = 'closed'
-      break
-    case 'tick':
-      onTick(s)
-      break
-    case 'refresh':
-      s.stale = carrierOf(s) !== undefined
-      climb(s)
-      break
-    case 'signal':
-      onWake(s, event.network)
-  }
+      s.refused = !s.refused
+      if (s.refused) schedule(s, 0)
+      else s.effects.push({ type: 'stop', end })
+    } else if (link.phase === 'proven' || (carrier && purpose === 'replace' && cause !== 'server')) {
+      // The carrying link is gone, or it works still but its transport does not open any more, and is not to be trusted.
+      if (carrier) drop(s, carrier)
+      // One that says of itself that it does not work here (holds that are cut) is demoted at once, for plain HTTP works.
+      if (cause === 'transport') demote(s, record)
+      // After a stable one, or one whose end was announced, everything races again. A young one counts as a failure, and
+      // the next transport has its turn: short-lived links are no better than mute ones.
+      if (cause === 'transport' || (carrier ?? link).sinceMs < 0 || s.notBeforeMs > now) schedule(s, 0)
+      else {
+        record.young = true
+        retry(s, rung)
+      }
+    } else if (carrier) {
+      if (purpose === 'replace') {
+        // The hub may be busy while the old link still works.
+        s.stale = NEVER
+        holdOff(s, timing.connectMs)
+      } else if (purpose === 'probe') {
+        // Tried again later; without a verdict when it was not its fault.
+        if (cause === 'auth' || cause === 'server') record.untilMs = now + timing.probationMs
+        else demote(s, record)
+      }
+    } else if (s.name === 'connecting') {
+      record.missed = cause !== 'server'
+      // Plain HTTP fails, or the hub says no: then the transports further down would fail too.
+      if (cause === 'server' || (rung < 0 && cause !== 'transport')) s.retryAtMs = NEVER
+      else if (rung >= 0 && s.retryAtMs < NEVER) {
+        // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
+        const hidden = record.duplex && end.code === 'failed' && s.links.some((each) => each.rung < 0)
+        s.retryAtMs = Math.min(s.retryAtMs, now + (hidden ? Math.max(timing.headStartMs, s.rttMs) : 0))
+      }
+    }
+  },
+  silent: giveUp,
+  goodbye(s, { phase }, { retryAfterMs }) {
+    if (retryAfterMs) holdOff(s, retryAfterMs)
+    else if (phase === 'proven') s.stale = NEVER
+  },
+  alive(_, link) {
+    if (link.phase === 'proven') link.deadlineMs = NEVER
+  },
+  welcome(s, link) {
+    const { now, timing } = s
+    if (link.phase !== 'open') return
+    link.phase = 'welcome'
+    s.rttMs = now - link.sinceMs
+    link.deadlineMs =
+      now + (link.record.proof === 'heartbeat' ? timing.secondFrameMs : timing.lateMs + connectDeadline(s, timing))
+    // The first read has its answer: HTTP works, so a transport that failed was blocked, and the next one starts.
+    if (link.rung < 0) remove(s, link)
+    if (s.name !== 'connecting' || s.toStart.length) return
+    // A single try was answered, so the network is back: the better ones race along.
+    s.toStart = inOrder(s).filter(({ place, missed, untilMs }) => place < link.rung && !missed && untilMs <= now)
+    if (s.toStart.length) s.retryAtMs = now
+  },
+  proven(s, link) {
+    if (link.phase === 'proven') return
+    const old = carrierOf(s)
+    link.phase = 'proven'
+    // A link that only brought new subscriptions does not start the clock of stability again.
+    link.sinceMs = old?.rung === link.rung ? old.sinceMs : s.now
+    link.deadlineMs = NEVER
+    link.record.works = true
+    s.name = 'online'
+    s.refused = false
+    for (const each of s.links) {
+      // A better one still on its way may take over; everything else has done its work.
+      if (each.rung >= link.rung && each !== link) drop(s, each)
+      else if (each.rung >= 0) each.purpose = 'probe'
+    }
+    // Whatever it was opened for: now it is the one that is replaced.
+    link.purpose = 'carry'
+    for (const each of s.rungs.slice(0, link.rung)) if (each.missed || each.young) demote(s, each)
+  },
 }
 
 /**
@@ -217,15 +161,19 @@ export const transition = (
   before: ConnectionState,
   event: ConnectionEvent,
 ): ConnectionState => {
-  if (before.name === 'closed') return before
-  const links = before.links.map((link) => ({ ...link }))
-  const { now, random } = event
-  const rungs = before.rungs.map((rung) => ({ ...rung }))
-  const draft: Draft = { ...before, rungs, links, effects: [], now, random, setup }
-  if ('link' in event) {
-    const link = links.find((each) => each.id === event.link)
-    if (!link) return before
-    onLinkEvent(draft, link, event)
-  } else onEvent(draft, event)
+  const { link } = event as Partial<LinkNews>
+  const index = before.links.findIndex(({ id }) => id === link)
+  if (before.name === 'closed' || (link !== undefined && index < 0)) return before
+  // A deep copy, in which the records of the links are still those of the transports.
+  const draft: Draft = { ...setup, ...structuredClone(before), ...event, effects: [] }
+  const carrier = carrierOf(draft)
+  if (carrier && draft.now >= carrier.sinceMs + setup.timing.stableMs) {
+    // It has lived long enough: what was held against it and its transport is forgotten.
+    carrier.sinceMs = -NEVER
+    draft.failures = 0
+    pardon(carrier.record)
+  }
+  HANDLERS[event.type](draft, draft.links[index] as never, event as never)
+  proceed(draft)
   return draft
 }

@@ -1,23 +1,13 @@
 import type { Clock } from '../base/clock.ts'
 import type { LinkEnd, TransportName } from '../transports/transport.ts'
-import { carrierOf } from './connection-state.ts'
 import type { ConnectionNews, ConnectionState, Effect, LinkView } from './connection-state.ts'
+import type { Rung } from './ladder.ts'
 import type { ClientState, Explanation, Fact, FactKind, TransportReport } from './types.ts'
 
 const MAX_FACTS = 200
 
-const KINDS: ReadonlySet<string> = new Set([
-  'open',
-  'welcome',
-  'proven',
-  'end',
-  'demote',
-  'wait',
-  'signal',
-  'goodbye',
-  'stop',
-  'silent',
-])
+/** What happens all the time, or what another fact tells too. */
+const UNTOLD = ['connect', 'disconnect', 'close', 'tick', 'refresh', 'alive', 'drop', 'ping']
 
 /** The words for facts: `holdfast` brings them, `holdfast/core` does without. */
 export interface Words {
@@ -27,7 +17,7 @@ export interface Words {
 }
 
 /** What events and effects may say, all in one. */
-interface Facts extends Partial<LinkView> {
+interface News extends Partial<LinkView> {
   readonly type: FactKind
   readonly link?: number
   readonly end?: LinkEnd
@@ -43,58 +33,51 @@ export interface Timeline {
 }
 
 export const createTimeline = (clock: Clock, names: readonly TransportName[], words?: Words): Timeline => {
-  let facts: readonly Fact[] = []
+  let timeline: readonly Fact[] = []
   return {
     add(news, before) {
-      if (!KINDS.has(news.type)) return undefined
-      const { type, link: id, end, ms, retryAfterMs, ...own } = news as Facts
-      const link = before.links.find((each) => each.id === id) ?? own
-      const took = ms ?? retryAfterMs ?? (type === 'welcome' && clock.now() - (link.sinceMs ?? 0))
-      const bare: Fact = {
+      if (UNTOLD.includes(news.type)) return undefined
+      const told = news as News
+      const seen = before.links.find((each) => each.id === told.link)
+      const { type, link, rung = -1, purpose, sinceMs = 0, end, ms, retryAfterMs }: News = { ...told, ...seen }
+      const tookMs = ms ?? retryAfterMs ?? (type === 'welcome' ? clock.now() - sinceMs : undefined)
+      const fact: Fact & { text: string } = {
         timeMs: clock.wall(),
         kind: type,
-        link: id,
-        transport: names[link.rung ?? -1],
-        purpose: link.purpose,
+        link,
+        transport: names[rung],
+        purpose,
         code: end?.code,
         status: end?.status,
-        ms: took ? Math.round(took) : undefined,
+        ms: tookMs && Math.round(tookMs),
         detail: end?.detail,
         text: '',
       }
-      const fact = words ? { ...bare, text: words.fact(bare) } : bare
-      facts = [...facts.slice(1 - MAX_FACTS), fact]
+      if (words) fact.text = words.fact(fact)
+      timeline = [...timeline, fact].slice(-MAX_FACTS)
       return fact
     },
-    explain(connection, state) {
-      const { links, rungs } = connection
-      const carrier = carrierOf(connection)
+    explain({ links, rungs }, state) {
       const transports = names.map((name, index): TransportReport => {
-        const rung = rungs[index]
-        const probation = (rung?.untilMs ?? 0) > clock.now()
-        const opening = links.some((link) => link.rung === index)
-        const bare: TransportReport = {
+        const { supported, untilMs = 0, attempts = 0, last }: Partial<Rung> = rungs[index] ?? {}
+        const link = links.find((each) => each.rung === index)
+        const probationMs = untilMs - clock.now()
+        const unused = attempts ? 'available' : supported ? 'untried' : 'unsupported'
+        const unlinked = probationMs > 0 ? 'probation' : unused
+        const report: TransportReport & { text: string } = {
           name,
-          status: !rung?.supported
-            ? 'unsupported'
-            : carrier?.rung === index
-              ? 'carrying'
-              : opening
-                ? 'opening'
-                : probation
-                  ? 'probation'
-                  : rung.attempts
-                    ? 'available'
-                    : 'untried',
-          attempts: rung?.attempts ?? 0,
-          probeAtMs: probation ? clock.wall() + (rung?.untilMs ?? 0) - clock.now() : undefined,
-          code: rung?.last?.code,
+          status: link ? (link.phase === 'proven' ? 'carrying' : 'opening') : unlinked,
+          attempts,
+          probeAtMs: probationMs > 0 ? clock.wall() + probationMs : undefined,
+          code: last?.code,
           text: '',
         }
-        return words ? { ...bare, text: words.report(bare) } : bare
+        if (words) report.text = words.report(report)
+        return report
       })
-      const bare: Explanation = { summary: state.name, state, transports, timeline: facts }
-      return words ? { ...bare, summary: words.summary(bare) } : bare
+      const explanation: Explanation & { summary: string } = { summary: state.name, state, transports, timeline }
+      if (words) explanation.summary = words.summary(explanation)
+      return explanation
     },
   }
 }

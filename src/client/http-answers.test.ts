@@ -109,7 +109,11 @@ const FAILURES: readonly (readonly [string, Answer, RegExp])[] = [
   ['413 of a proxy', () => new HttpResponse('<title>Too big</title>', { status: 413, headers: HTML }), /413.*Too big/],
   ['429 of the hub', () => error(429, 'rate-limited'), /refused it \(429\)/],
   ['500 of the hub', () => error(500, 'internal'), /refused it \(500\)/],
-  ['502 in HTML', () => new HttpResponse('<title>Bad Gateway</title>', { status: 502, headers: HTML }), /answered 502/],
+  [
+    '502 in HTML',
+    () => new HttpResponse('<title>Bad Gateway</title>', { status: 502, headers: HTML }),
+    /answered \(502\)/,
+  ],
   ['a captive portal', () => HttpResponse.html('<title>Free Wi-Fi: log in</title>'), /captive portal.*Free Wi-Fi/],
   [
     'a redirect to a login page',

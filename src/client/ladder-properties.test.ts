@@ -78,7 +78,7 @@ const play = (steps: readonly Step[], options: Parameters<typeof machine>[0], wa
       const { links } = m.state
       const link = links[index % Math.max(1, links.length)]
       // A welcome comes before the proof.
-      if (link && !(news.type === 'proven' && link.phase === 'opening')) send({ ...news, link: link.id })
+      if (link && !(news.type === 'proven' && link.phase === 'open')) send({ ...news, link: link.id })
     } else send(each)
   }
   return m

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { HoldfastError } from '../base/errors.ts'
@@ -207,6 +208,20 @@ describe('the outcome', () => {
     late.abort()
     await clock.settle()
     expect(outcomes).toEqual(['1 aborted', '2 unknown'])
+  })
+
+  it('a signal may be that of many publishes; no listener outlives them', async () => {
+    const { clock, outbox, publish, outcomes } = setUp()
+    const controller = new AbortController()
+    const { signal } = controller
+    outbox.attach(fakeCarrier(true).carrier)
+    for (const data of [1, 2]) void publish(data, { signal })
+    await clock.settle()
+    ack(outbox, 1)
+    expect(getEventListeners(signal, 'abort')).not.toEqual([])
+    controller.abort()
+    await clock.settle()
+    expect([outcomes, getEventListeners(signal, 'abort')]).toEqual([['1 m1', '2 unknown'], []])
   })
 
   it('close() settles all and leaves no timer', async () => {

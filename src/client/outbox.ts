@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { HoldfastError } from '../base/errors.ts'
-import { isChannelName } from '../protocol/channel-name.ts'
-import type { Ack, ErrorFrame } from '../protocol/frames.ts'
+import type { ErrorCode } from '../base/errors.ts'
+import { bytesOf, isChannelName } from '../protocol/channel-name.ts'
+import type { Ack, ErrorFrame, Publish } from '../protocol/frames.ts'
 import type { LinkEnd } from '../transports/transport.ts'
 import { retryDelay } from './backoff.ts'
 import { blame } from './ladder.ts'
@@ -10,6 +11,8 @@ import type { Published, PublishOptions, TimingOptions } from './types.ts'
 /** Most publishes of one batch (PROTOCOL.md §9). */
 const MAX_BATCH = 64
 const DEFAULT_TIMEOUT_MS = 300_000
+/** The codes after which the same may work later. */
+const LATER = new Set(['rate-limited', 'unavailable', 'internal', 'timeout', 'outbox-full', 'aborted', 'closed'])
 
 /** What the outbox needs of the link that carries traffic. */
 export interface Carrier {
@@ -20,19 +23,17 @@ export interface Carrier {
 }
 
 interface Item {
-  readonly channel: string
-  readonly sequence: number
-  readonly json: string
-  readonly key: string | undefined
+  /** What is sent. Its `until` is hub time, set at the first send and unchanged since (PROTOCOL.md §8.5). */
+  readonly frame: Omit<Publish, 'key' | 'until'> & { readonly key: string | undefined; until: number }
   readonly bytes: number
-  /** The carrier on which it waits for its answer. */
-  on: Carrier | null
-  /** A copy was sent whose answer can not come any more: it may have been appended. */
-  lost: boolean
-  /** Clock at which it is given up; `untilMs` is hub time, set at the first send and unchanged since. */
+  readonly signal: AbortSignal | undefined
+  /** The carrier has it, and may still answer. */
+  inFlight: boolean
+  /** How many of the copies that were sent may have been appended. */
+  copies: number
+  /** Clock at which it is given up. */
   giveUpMs: number
-  untilMs: number
-  /** Settle the promise; one of them is called, once. */
+  /** Settle the promise. */
   resolve(published: Published): void
   reject(error: HoldfastError): void
 }
@@ -67,203 +68,159 @@ export interface Outbox {
   close(): void
 }
 
-const utf8 = new TextEncoder()
-
 /** Publishes in their order: bounded, sent again over whatever works, each with one outcome (PROTOCOL.md §8). */
 export const createOutbox = (env: OutboxEnv): Outbox => {
   const { clock, timing } = env
   let items: Item[] = []
   let carrier: Carrier | null = null
   let nextSequence = 1
-  /** A request is in flight on a carrier that is not duplex. */
+  /** A batch is being handed over; on a carrier that is not duplex: answered. */
   let busy = false
   let failures = 0
   let notBeforeMs = 0
   let cancelAlarm = (): void => {}
 
+  const failure = (code: string, channel: string, why: string, status?: number): HoldfastError =>
+    new HoldfastError(code as ErrorCode, `publish to ${channel}: ${why}`, {
+      channel,
+      status,
+      retryable: LATER.has(code),
+    })
+
   const remove = (item: Item): void => {
     items = items.filter((each) => each !== item)
+    // The listener is the same for all items of a signal.
+    if (!items.some(({ signal }) => signal === item.signal)) item.signal?.removeEventListener('abort', pump)
   }
-  const reject = (item: Item, code: 'unknown' | 'timeout' | 'aborted' | 'closed', why: string): void => {
+  const reject = (item: Item, code: string, why = code, status?: number): void => {
     remove(item)
-    const sent = item.lost || item.on
-    const message = `publish to ${item.channel}: ${why}${sent ? '; it was sent and may have been appended' : '; it was not sent'}`
-    item.reject(new HoldfastError(sent ? 'unknown' : code, message, { channel: item.channel, retryable: !sent }))
-  }
-
-  /** When the next frames may go: after a pause of our own, and of the hub's where each is a request. */
-  const openAtMs = (): number => (carrier?.duplex ? notBeforeMs : Math.max(notBeforeMs, env.notBeforeMs()))
-  const arm = (): void => {
-    cancelAlarm()
-    const gate = openAtMs()
-    let due = items.some((item) => !item.on) && gate > clock.now() ? gate : Infinity
-    for (const item of items) due = Math.min(due, item.giveUpMs)
-    if (due < Infinity) {
-      cancelAlarm = clock.after(due - clock.now(), () => {
-        for (const item of items) if (item.giveUpMs <= clock.now()) reject(item, 'timeout', 'no answer in time')
-        pump()
-      })
+    if (item.copies) {
+      code = 'unknown'
+      why += '; it may have been appended'
     }
+    item.reject(failure(code, item.frame.channel, why, status))
   }
 
-  const backOff = (retryAfterMs: number | undefined): void => {
-    failures++
-    const delay = Math.max(retryDelay(failures, clock.random(), timing), retryAfterMs ?? 0)
+  const backOff = (retryAfterMs = 0): void => {
+    const delay = Math.max(retryDelay(++failures, clock.random(), timing), retryAfterMs)
     notBeforeMs = Math.max(notBeforeMs, clock.now() + delay)
   }
-
-  const frameOf = ({ channel, sequence, untilMs, key, json }: Item): string =>
-    `{"type":"publish","channel":${JSON.stringify(channel)},"sequence":${sequence},"until":${untilMs}` +
-    `${key === undefined ? '' : `,"key":${JSON.stringify(key)}`},"data":${json}}`
 
   /** The next batch: in order, nothing overtakes what is not sent yet. */
   const nextBatch = (hubTime: number): Item[] => {
     const batch: Item[] = []
-    const limits = env.limits()
-    let room = limits.maxBatchBytes - 16_384
-    for (const item of items) {
-      if (item.on) continue
-      if (batch.length === MAX_BATCH || env.blocked(item.channel)) break
+    let room = env.limits().maxBatchBytes - 16_384
+    // When all are in flight, the last of them is left.
+    const rest = items.slice(items.findIndex((item) => !item.inFlight))
+    // After a refusal nothing is sent until every answer of this link is in: else a later publish would overtake (§8.7).
+    if (rest.some((item) => item.inFlight)) return batch
+    for (const item of rest) {
       room -= item.bytes + 1_024
-      if (room < 0 && batch.length) break
-      if (!item.untilMs) {
-        item.untilMs = Math.round(hubTime + timing.resendMs)
+      if (batch.length === MAX_BATCH || env.blocked(item.frame.channel) || (room < 0 && batch.length)) break
+      if (!item.frame.until) {
+        item.frame.until = Math.round(hubTime + timing.resendMs)
         item.giveUpMs = Math.min(item.giveUpMs, clock.now() + timing.resendMs)
       }
+      item.inFlight = true
+      item.copies++
       batch.push(item)
     }
     return batch
   }
 
-  const onSendFailed = (batch: readonly Item[], end: LinkEnd): void => {
-    const cause = blame(end)
-    // An answer of the hub with an error status refused the whole request; anything else may have been appended.
-    const certain = end.code === 'refused'
-    for (const item of batch) {
-      if (!items.includes(item)) continue
-      item.on = null
-      if (!certain) item.lost = true
+  const send = (on: Carrier, batch: readonly Item[]): void => {
+    const over = (unanswered: readonly Item[], end?: LinkEnd): void => {
+      if (carrier !== on) return
+      busy = false
+      // An answer of the hub with an error status refused the whole request; anything else may have been appended.
+      const cause = end?.code === 'refused' ? blame(end) : null
+      for (const item of unanswered) {
+        if (!item.inFlight) continue
+        item.inFlight = false
+        if (cause) item.copies--
+        if (cause === 'transport') reject(item, 'bad-request', end?.detail, end?.status)
+      }
+      if (end && cause !== 'transport') backOff(end.retryAfterMs)
+      if (end && cause === 'auth') env.refused(end)
+      pump()
     }
-    if (certain && cause === 'transport') {
-      for (const item of batch) if (items.includes(item)) refuseItem(item, 'bad-request', end.detail, end.status)
-      return
-    }
-    backOff(end.retryAfterMs)
-    if (certain && cause === 'auth') env.refused(end)
-  }
-
-  const refuseItem = (item: Item, code: string, why = '', status?: number): void => {
-    remove(item)
-    const sent = item.lost
-    item.reject(
-      new HoldfastError(
-        (sent ? 'unknown' : code) as HoldfastError['code'],
-        `publish to ${item.channel} was refused (${code}) ${why}${sent ? '; an earlier copy may have been appended' : ''}`,
-        { channel: item.channel, status },
-      ),
+    busy = true
+    on.send(batch.map(({ frame }) => JSON.stringify(frame))).then(
+      () => {
+        over(on.duplex ? [] : batch)
+      },
+      (end: unknown) => {
+        over(batch, end as LinkEnd)
+      },
     )
   }
 
   const pump = (): void => {
-    const hubTime = env.hubTime()
-    const on = carrier
-    // After a refusal nothing is sent until every answer of this link is in: else a later publish would overtake (§8.7).
-    const waiting = openAtMs() > clock.now()
-    while (on && hubTime !== null && !busy && !waiting) {
-      const first = items.findIndex((item) => !item.on)
-      if (first < 0 || items.slice(first).some((item) => item.on)) break
-      const batch = nextBatch(hubTime)
-      if (!batch.length) break
-      for (const item of batch) item.on = on
-      busy = !on.duplex
-      on.send(batch.map(frameOf)).then(
-        () => {
-          if (carrier !== on || on.duplex) return
-          busy = false
-          // Answered, but without a word on these: nothing is known of them.
-          for (const item of batch) if (item.on === on) [item.on, item.lost] = [null, true]
-          pump()
-        },
-        (end: unknown) => {
-          if (carrier !== on) return
-          busy = false
-          onSendFailed(batch, end as LinkEnd)
-          pump()
-        },
-      )
+    const now = clock.now()
+    for (const item of items) {
+      if (item.signal?.aborted) reject(item, 'aborted')
+      else if (!(now < item.giveUpMs)) reject(item, 'timeout')
     }
-    arm()
+    // After a pause of our own, and of the hub's where each batch is a request.
+    const openAtMs = carrier?.duplex ? notBeforeMs : Math.max(notBeforeMs, env.notBeforeMs())
+    const hubTime = env.hubTime()
+    if (carrier && hubTime && !busy && openAtMs <= now) {
+      const batch = nextBatch(hubTime)
+      if (batch.length) send(carrier, batch)
+    }
+    cancelAlarm()
+    const due = items.reduce((least, { giveUpMs }) => Math.min(least, giveUpMs), openAtMs > now ? openAtMs : Infinity)
+    if (items.length) cancelAlarm = clock.after(due - now, pump)
   }
 
-  const answered = (sequence: number): Item | undefined => items.find((item) => item.sequence === sequence)
+  const answered = (sequence: number | undefined): Item | undefined =>
+    items.find(({ frame }) => frame.sequence === sequence)
 
   return {
     get size() {
       return items.length
     },
-    publish(channel, data, { key, signal, timeoutMs = DEFAULT_TIMEOUT_MS }) {
-      let json: string | undefined
-      let why = 'undefined, a function or a symbol'
-      try {
-        json = JSON.stringify(data)
-      } catch (cause) {
-        why = String(cause)
-      }
-      const fail = (
-        code: 'invalid-argument' | 'outbox-full' | 'aborted' | 'too-large',
-        message: string,
-      ): Promise<never> =>
-        Promise.reject(
-          new HoldfastError(code, `publish to ${channel}: ${message}`, { channel, retryable: code === 'outbox-full' }),
-        )
-      if (json === undefined) return fail('invalid-argument', `data is not JSON: ${why}`)
-      if (!isChannelName(channel)) return fail('invalid-argument', 'not a channel name')
-      if (key !== undefined && !/^[!-~]{1,128}$/.test(key))
-        return fail('invalid-argument', 'key: 1 to 128 visible ASCII characters')
-      if (signal?.aborted) return fail('aborted', 'the signal was aborted before')
-      if (items.length >= env.max) return fail('outbox-full', `${env.max} publishes wait for an answer already`)
-      const bytes = utf8.encode(json).length
-      const most = env.limits().maxDataBytes
-      if (bytes > most) return fail('too-large', `data has ${bytes} bytes, the hub takes ${most}`)
-      return new Promise((resolve, rejectPromise) => {
-        const onAbort = (): void => {
-          reject(item, 'aborted', 'the signal was aborted')
-          arm()
+    publish: (channel, data, { key, signal, timeoutMs = DEFAULT_TIMEOUT_MS }) =>
+      new Promise((resolve, rejectPromise) => {
+        const check = (fine: boolean, why: string, code: ErrorCode = 'invalid-argument'): void => {
+          if (!fine) throw failure(code, channel, why)
         }
-        const forget = (): void => signal?.removeEventListener('abort', onAbort)
-        const item: Item = {
-          channel,
-          sequence: nextSequence++,
-          json,
-          key,
+        let json = ''
+        let copy: unknown
+        try {
+          json = JSON.stringify(data)
+          // Throws where there is no JSON of it, as of a function.
+          copy = JSON.parse(json)
+        } catch (cause) {
+          check(false, `data is not JSON: ${String(cause)}`)
+        }
+        const bytes = bytesOf(json)
+        const { maxDataBytes } = env.limits()
+        check(isChannelName(channel), 'not a channel name')
+        check(/^[!-~]{1,128}$/.test(key ?? '-'), 'key: 1 to 128 visible ASCII characters')
+        check(items.length < env.max, `${env.max} publishes wait already`, 'outbox-full')
+        check(bytes <= maxDataBytes, `data has ${bytes} bytes, the hub takes ${maxDataBytes}`, 'too-large')
+        items.push({
+          frame: { type: 'publish', channel, sequence: nextSequence++, until: 0, key, data: copy },
           bytes,
-          on: null,
-          lost: false,
+          signal,
+          inFlight: false,
+          copies: 0,
           giveUpMs: clock.now() + timeoutMs,
-          untilMs: 0,
-          resolve(published) {
-            forget()
-            resolve(published)
-          },
-          reject(error) {
-            forget()
-            rejectPromise(error)
-          },
-        }
-        signal?.addEventListener('abort', onAbort)
-        items.push(item)
+          resolve,
+          reject: rejectPromise,
+        })
+        signal?.addEventListener('abort', pump)
         // After the caller's turn: what one turn publishes leaves as one batch, without a timer.
         void Promise.resolve().then(pump)
-      })
-    },
+      }),
     attach(next) {
-      if (next === carrier) return
       carrier = next
       busy = false
-      for (const item of items) if (item.on) [item.on, item.lost] = [null, true]
-      if (next) pump()
+      for (const item of items) item.inFlight = false
+      pump()
     },
-    ack({ sequence = -1, position, id }) {
+    ack({ sequence, position, id }) {
       const item = answered(sequence)
       if (!item) return
       failures = 0
@@ -271,24 +228,22 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       item.resolve({ position, id })
       pump()
     },
-    refuse({ sequence = -1, code, message, retryAfterMs }) {
+    refuse({ sequence, code, message, retryAfterMs }) {
       const item = answered(sequence)
-      if (!item) return
-      if (code === 'out-of-order') item.on = null
-      else if (code === 'rate-limited' || code === 'unavailable' || code === 'internal' || code === 'timeout') {
-        item.on = null
-        // The store may have taken it and failed to say so; a repeat with the same key is harmless.
-        item.lost ||= code === 'internal' || code === 'unavailable'
-        backOff(retryAfterMs)
-      } else refuseItem(item, code, message)
+      if (!item?.inFlight) return
+      item.inFlight = false
+      // The store may have taken it and failed to say so; a repeat with the same key is harmless.
+      if (code !== 'internal' && code !== 'unavailable') item.copies--
+      if (LATER.has(code)) backOff(retryAfterMs)
+      else if (code !== 'out-of-order') reject(item, code, `${code}, ${message}`)
       pump()
     },
     pump,
     disown() {
-      for (const item of items) if (item.lost || item.on) reject(item, 'unknown', 'the user is another one now')
+      for (const item of items) if (item.copies) reject(item, 'unknown', 'the user changed')
     },
     close() {
-      for (const item of items) reject(item, 'closed', 'the client was closed')
+      for (const item of items) reject(item, 'closed')
       cancelAlarm()
     },
   }

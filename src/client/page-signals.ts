@@ -1,41 +1,32 @@
 /** What a page tells of its life. `hide`: it may be put away; its links must go, or it can not come back (bfcache). */
 export type PageSignal = 'visible' | 'network' | 'hide' | 'show'
 
-interface Signals {
-  addEventListener(name: string, listener: (event: Event) => void): void
-  removeEventListener(name: string, listener: (event: Event) => void): void
+/** What each event tells. `online` hastens a probe and nothing else: browsers report it wrongly both ways. */
+const SIGNALS: Readonly<Record<string, PageSignal>> = {
+  visibilitychange: 'visible',
+  resume: 'visible',
+  online: 'network',
+  change: 'network',
+  pagehide: 'hide',
+  pageshow: 'show',
 }
 
-/** Where to listen for what. `online` hastens a probe and nothing else: browsers report it wrongly both ways. */
-const targets = (): readonly (readonly [Signals | undefined, string, PageSignal])[] => {
-  const scope = globalThis as { window?: Signals; document?: Signals; navigator?: { connection?: Signals } }
-  const { window, document } = scope
-  return [
-    [document, 'visibilitychange', 'visible'],
-    [document, 'resume', 'visible'],
-    [window ?? (globalThis as unknown as Partial<Signals> as Signals), 'online', 'network'],
-    [scope.navigator?.connection, 'change', 'network'],
-    [window, 'pagehide', 'hide'],
-    [window, 'pageshow', 'show'],
-  ]
-}
+/** Not every platform has all of it. */
+type Scope = Partial<EventTarget> & { readonly navigator?: { readonly connection?: EventTarget } }
 
 /** Listens to the page, the worker, or nothing at all; returns the function that stops it. */
 export const listenToPage = (heard: (signal: PageSignal) => void): (() => void) => {
-  const undo: (() => void)[] = []
-  for (const [target, name, signal] of targets()) {
-    if (typeof target?.addEventListener !== 'function') continue
-    const listener = (event: Event): void => {
-      if (signal === 'visible' && document.visibilityState !== 'visible') return
-      if (signal === 'show' && !(event as PageTransitionEvent).persisted) return
-      heard(signal)
+  const scope = globalThis as Scope
+  const stopped = new AbortController()
+  for (const [name, signal] of Object.entries(SIGNALS)) {
+    const listener = (): void => {
+      if (signal !== 'visible' || document.visibilityState === signal) heard(signal)
     }
-    target.addEventListener(name, listener)
-    undo.push(() => {
-      target.removeEventListener(name, listener)
-    })
+    // The global object gets what the document is told too: on the way down, for not all of it bubbles.
+    const target = name === 'change' ? scope.navigator?.connection : scope
+    target?.addEventListener?.(name, listener, { capture: true, signal: stopped.signal })
   }
   return () => {
-    for (const each of undo) each()
+    stopped.abort()
   }
 }

@@ -1,27 +1,27 @@
-import type { LinkEnd } from '../transports/transport.ts'
-import { rememberStart, retryDelay, roundAllowedAt } from './backoff.ts'
-import { carrierOf, connectDeadline, isReplacing, NEVER } from './connection-state.ts'
-import type { ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
-import { pardon, probation, raceOrder, rungAfter, rungToProbe } from './ladder.ts'
-import type { Blame, Rung } from './ladder.ts'
+import { retryDelay } from './backoff.ts'
+import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
+import type { ConnectionEvent, ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
+import { newRung } from './ladder.ts'
+import type { Rung } from './ladder.ts'
 import type { LinkPurpose } from './types.ts'
 
 /** A state in the making: a copy that belongs to one transition, with its time, chance and setup. */
-export type Draft = ConnectionState & { now: number; random: number; setup: ConnectionSetup }
+export type Draft = ConnectionState & Omit<ConnectionSetup, 'rungs'> & Pick<ConnectionEvent, 'now' | 'random'>
 
-/** The rung of a link; the first read has none of its own. */
-export const rungOf = ({ rungs }: ConnectionState, link: Pick<LinkView, 'rung'>): Rung | undefined => rungs[link.rung]
+export const remove = (s: Draft, link: LinkView): void => {
+  s.links = s.links.filter((each) => each !== link)
+}
 
 export const drop = (s: Draft, link: LinkView): void => {
-  s.links = s.links.filter((each) => each !== link)
+  remove(s, link)
   s.effects.push({ type: 'drop', link: link.id })
 }
 
-const open = (s: Draft, rung: number, purpose: LinkPurpose, ms = connectDeadline(s, s.setup.timing)): void => {
+const open = (s: Draft, record: Rung, purpose: LinkPurpose, ms = connectDeadline(s, s.timing)): void => {
   const link = s.nextLink++
-  s.links.push({ id: link, rung, purpose, phase: 'opening', sinceMs: s.now, deadlineMs: s.now + ms })
-  const view = s.rungs[rung]
-  if (view) view.attempts++
+  const rung = record.place
+  record.attempts++
+  s.links.push({ id: link, rung, record, purpose, phase: 'open', sinceMs: s.now, deadlineMs: s.now + ms })
   s.effects.push({ type: 'open', link, rung, purpose })
 }
 
@@ -30,140 +30,112 @@ export const holdOff = (s: Draft, ms: number): void => {
   s.notBeforeMs = Math.max(s.notBeforeMs, s.now + ms)
 }
 
-/** Writes the verdict on a transport: another one works and this one does not. */
-export const demote = (s: Draft, index: number): void => {
-  const rung = s.rungs[index]
-  if (!rung) return
-  const ms = probation(rung, s.setup.timing)
+/** Writes the verdict on a transport: another one works and this one does not. It is short when this one was proven before. */
+export const demote = (s: Draft, rung: Rung): void => {
+  const { probationMs, maxProbationMs } = s.timing
+  const ms = Math.min(maxProbationMs, (rung.works ? probationMs / 2 : probationMs) * 2 ** rung.demotions)
   rung.untilMs = s.now + ms
   // A handshake that hangs costs Firefox a connection to the host until the other side ends it (docs/decisions/0009).
   rung.demotions += rung.last?.code === 'timeout' ? 2 : 1
-  rung.young = false
-  s.effects.push({ type: 'demote', rung: index, ms })
+  rung.missed = rung.young = false
+  s.effects.push({ type: 'demote', rung: rung.place, ms })
 }
 
-/** Tries a transport again later, without a verdict: what went wrong was not its fault. */
-export const postpone = (s: Draft, index: number): void => {
-  const rung = s.rungs[index]
-  if (rung) rung.untilMs = s.now + s.setup.timing.probationMs
-}
+const usable = (s: Draft): Rung[] => s.rungs.filter((rung) => rung.supported)
 
-/** Waits for the next round, or starts it when it may start now. */
-export const schedule = (s: Draft, delayMs: number): void => {
-  s.pending = []
-  s.nextAtMs = NEVER
-  s.retryAtMs = Math.max(s.now + delayMs, s.notBeforeMs, roundAllowedAt(s.starts, s.now))
-  if (s.retryAtMs <= s.now) {
-    startRound(s)
-    return
-  }
+/** The transports in the order in which they are tried: by preference, those on probation last. */
+export const inOrder = (s: Draft): Rung[] =>
+  usable(s).sort((a, b) => Math.max(s.now, a.untilMs) - Math.max(s.now, b.untilMs))
+
+/** Lets the next round begin as soon as it may, with those that are given or with all: 3 a second and 20 a minute at most. */
+export const schedule = (s: Draft, delayMs: number, toStart: readonly Rung[] = []): void => {
+  const { now, starts } = s
   s.name = 'waiting'
-  s.effects.push({ type: 'wait', ms: s.retryAtMs - s.now })
+  s.toStart = toStart
+  s.stale = 0
+  s.retryAtMs = Math.max(
+    now + delayMs,
+    s.notBeforeMs,
+    (starts.at(-3) ?? -NEVER) + 1_000,
+    (starts.at(-20) ?? -NEVER) + 60_000,
+  )
+  if (s.retryAtMs > now) s.effects.push({ type: 'wait', ms: s.retryAtMs - now })
 }
 
-/** A race after a good link or a signal, else one single try. */
-export const startRound = (s: Draft): void => {
-  const { race, now } = s
-  s.name = 'connecting'
-  s.retryAtMs = NEVER
-  s.starts = rememberStart(s.starts, now)
-  s.race = false
-  s.httpDown = false
-  for (const rung of s.rungs) rung.failed = false
-  if (race) {
-    s.pending = raceOrder(s.rungs, now)
-    s.nextAtMs = now
-    if (s.setup.firstRead) open(s, -1, 'read')
-  } else open(s, s.single, 'carry')
-  advance(s)
+/** One more failure in a row: a single try of the given transport, or else of the one after the latest, when the back-off says so. */
+export const retry = (s: Draft, latest: number, next?: Rung): void => {
+  const all = usable(s)
+  const single = next ?? all.find(({ place }) => place > latest) ?? all[0] ?? newRung()
+  s.single = single.place
+  schedule(s, retryDelay(++s.failures, s.random, s.timing), [single])
 }
 
-/** Starts what is due; ends the round when nothing is left of it. */
-export const advance = (s: Draft): void => {
-  const { now, setup } = s
-  while (now >= Math.max(s.nextAtMs, s.notBeforeMs)) {
-    const [next = -1, ...pending] = s.pending
-    // A head start of a few measured round trips, after the idea of RFC 8305.
-    const headStart = setup.sequential ? NEVER : Math.max(setup.timing.headStartMs, 3 * s.rttMs)
-    s.pending = pending
-    s.nextAtMs = pending.length ? now + headStart : NEVER
-    if (next >= 0 && !s.links.some((link) => link.rung === next)) open(s, next, 'carry')
+/** Opens what is due of a round; ends the round when nothing is left of it. */
+const advance = (s: Draft): void => {
+  const { now, timing } = s
+  if (s.name === 'connecting' && !s.links.length) {
+    if (s.retryAtMs < NEVER && s.notBeforeMs <= now) s.retryAtMs = now
+    // Nothing worked, so it is an outage and no verdict is written. The next single try goes on where this round stopped.
+    else retry(s, s.single, s.toStart[0])
   }
-  if (s.name !== 'connecting' || s.links.length) return
-  // Nothing worked, so it is an outage and no verdict is written. The next single try goes on where this round stopped.
-  s.single = s.pending[0] ?? rungAfter(s.rungs, s.single)
-  retry(s)
-}
-
-/** One more failure in a row: the back-off says when the next round is. */
-const retry = (s: Draft): void => {
-  schedule(s, retryDelay(++s.failures, s.random, s.setup.timing))
+  s.retryAtMs = Math.max(s.retryAtMs, s.notBeforeMs)
+  while (s.retryAtMs <= now) {
+    if (s.name === 'waiting') {
+      s.name = 'connecting'
+      s.starts = [...s.starts.slice(-19), now]
+      for (const rung of s.rungs) rung.missed = false
+      if (!s.toStart.length) {
+        s.toStart = inOrder(s)
+        if (s.firstRead) open(s, newRung(), 'read')
+      }
+    }
+    const [next = newRung(), ...toStart] = s.toStart
+    // A head start of a few measured round trips, after the idea of RFC 8305.
+    const headStart = s.sequential ? 1e9 : Math.max(timing.headStartMs, 3 * s.rttMs)
+    s.toStart = toStart
+    s.retryAtMs = toStart.length ? now + headStart : NEVER
+    if (!s.links.some(({ record }) => record === next)) open(s, next, 'carry')
+  }
 }
 
 /**
  * What goes on beside a link that carries traffic: the same transport anew when that is asked for, from the positions and
  * subscriptions of now, while the old link still runs; and one better transport at a time, the best first.
  */
-export const climb = (s: Draft, replaceMs?: number): void => {
-  const rung = carrierOf(s)?.rung ?? -1
-  if (rung < 0 || s.now < s.notBeforeMs) return
-  if (s.stale && !isReplacing(s)) {
-    s.stale = false
-    open(s, rung, 'replace', replaceMs)
-  }
-  if (s.links.some((link) => link.rung < rung)) return
-  const better = rungToProbe(s.rungs, rung, s.now)
-  if (better >= 0) open(s, better, 'probe', s.setup.timing.probeMs)
-}
-
-/** The carrying link has lived long enough: what was held against it and its transport is forgotten. */
-export const settle = (s: Draft, link: LinkView): boolean => {
-  const stable = s.now >= link.sinceMs + s.setup.timing.stableMs
-  const rung = rungOf(s, link)
-  if (stable) s.failures = 0
-  if (stable && rung) pardon(rung)
-  return stable
-}
-
-/**
- * The carrying link is gone. After a stable one, or one whose end was announced, everything races again. A young one counts as a
- * failure, and the next transport has its turn: short-lived links are no better than mute ones. One that says of itself that it does
- * not work here (holds that are cut) is demoted at once, for plain HTTP works.
- */
-export const lost = (s: Draft, link: LinkView, cause: Blame): void => {
-  s.name = 'connecting'
-  s.stale = false
-  if (cause === 'transport') {
-    demote(s, link.rung)
-    s.race = true
-    schedule(s, 0)
+const climb = (s: Draft, { rung, record, sinceMs }: LinkView): void => {
+  const { now, timing } = s
+  if (s.notBeforeMs > now) {
+    s.retryAtMs = s.notBeforeMs
     return
   }
-  if (settle(s, link) || s.notBeforeMs > s.now) {
-    s.race = true
-    schedule(s, 0)
-    return
+  s.retryAtMs = s.failures || record.demotions ? sinceMs + timing.stableMs : NEVER
+  if (s.stale && !s.links.some(({ purpose }) => purpose === 'replace')) {
+    open(s, record, 'replace', Math.min(s.stale, connectDeadline(s, timing)))
+    s.stale = 0
   }
-  const rung = rungOf(s, link)
-  if (rung) rung.young = true
-  s.single = rungAfter(s.rungs, link.rung)
-  retry(s)
+  const best = inOrder(s).find(({ place }) => place < rung)
+  // One probe at a time: while one runs, its own deadline is what counts.
+  if (!best || s.links.some((link) => link.rung < rung)) return
+  if (best.untilMs <= now) open(s, best, 'probe', timing.probeMs)
+  else s.retryAtMs = Math.min(s.retryAtMs, best.untilMs)
 }
 
-/** 401 or 403: one new token is tried, then only the application can help. Never a reason to change the transport. */
-export const onRefused = (s: Draft, end: LinkEnd): void => {
-  dropAll(s)
-  s.refused = !s.refused
-  if (s.refused) schedule(s, 0)
-  else s.effects.push({ type: 'stop', end })
+/** Does what is due, and notes when more will be. */
+export const proceed = (s: Draft): void => {
+  const carrier = carrierOf(s)
+  if (carrier) climb(s, carrier)
+  else advance(s)
 }
 
 /** Back to where nothing is open and nothing is due. */
 export const dropAll = (s: Draft): void => {
   for (const link of s.links) drop(s, link)
   s.name = 'idle'
-  s.pending = []
-  s.nextAtMs = s.retryAtMs = NEVER
-  s.stale = false
-  s.race = true
+  s.retryAtMs = NEVER
+}
+
+/** A new race, whatever runs or is waited for. */
+export const restart = (s: Draft): void => {
+  dropAll(s)
+  schedule(s, 0)
 }

@@ -1,7 +1,7 @@
 import type { TimingOptions } from './types.ts'
 
 /** The defaults of every duration of the client, in ms (docs/transports.md). */
-export const TIMING: TimingOptions = Object.freeze({
+export const TIMING: TimingOptions = {
   heartbeatMs: 10_000,
   graceMs: 5_000,
   connectMs: 5_000,
@@ -19,4 +19,4 @@ export const TIMING: TimingOptions = Object.freeze({
   holdMs: 25_000,
   pollIntervalMs: 5_000,
   resendMs: 100_000,
-})
+}

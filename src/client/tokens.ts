@@ -11,15 +11,19 @@ export const createTokens = (
   source: CommonOptions['token'],
   clock: Clock,
 ): ((refused: boolean) => Token | Promise<Token>) => {
-  if (typeof source !== 'function') return () => source ?? null
-  let kept: { readonly refused: boolean; readonly atMs: number; readonly token: Token | Promise<Token> } | null = null
+  let token: Token | Promise<Token>
+  /** What `token` was given for; undefined while there is none. */
+  let isRefused: boolean | undefined
+  let staleMs = 0
   return (refused) => {
-    if (kept?.refused !== refused || clock.now() - kept.atMs > FRESH_MS) {
-      const token = source({ reason: refused ? 'refused' : 'connect' })
-      kept = { refused, atMs: clock.now(), token }
+    if (typeof source !== 'function') return source ?? null
+    if (isRefused !== refused || clock.now() > staleMs) {
+      token = source({ reason: refused ? 'refused' : 'connect' })
+      isRefused = refused
+      staleMs = clock.now() + FRESH_MS
       // A source that failed is asked again by the next attempt.
-      if (token instanceof Promise) token.catch(() => (kept = null))
+      if (token instanceof Promise) token.catch(() => (isRefused = undefined))
     }
-    return kept.token
+    return token
   }
 }

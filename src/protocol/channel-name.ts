@@ -1,9 +1,8 @@
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
-const BAD_IN_NAME = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/u
+/** At least one character, and none that is a control, a line or paragraph separator, or a lone surrogate. */
+const PLAIN = /^[^\p{Cc}\p{Zl}\p{Zp}\p{Cs}]+$/u
 
-/** PROTOCOL.md §1.1: 1 to 256 bytes of UTF-8. Percent-encoded, each byte that is not plain has three characters. */
-export const isChannelName = (text: string): boolean =>
-  text.length > 0 &&
-  text.length <= 256 &&
-  !BAD_IN_NAME.test(text) &&
-  encodeURIComponent(text).replace(/%../g, ' ').length <= 256
+/** Bytes of UTF-8, of text without lone surrogates: percent-encoded, each byte that is not plain has three characters. */
+export const bytesOf = (text: string): number => encodeURIComponent(text).replace(/%../g, ' ').length
+
+/** PROTOCOL.md §1.1: 1 to 256 bytes of UTF-8. */
+export const isChannelName = (text: string): boolean => text.length <= 256 && PLAIN.test(text) && bytesOf(text) <= 256

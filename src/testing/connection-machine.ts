@@ -45,7 +45,7 @@ export const machine = (overrides: Partial<ConnectionSetup> = {}) => {
   const send = (news: ConnectionNews): string => {
     const before = state
     state = transition(own, before, { ...news, now, random })
-    if (state.starts !== before.starts) starts.push(now)
+    if (String(state.starts) !== String(before.starts)) starts.push(now)
     return state === before ? 'nothing' : [state.name, ...state.effects.map(inWords)].join(', ')
   }
   const linkOf = (name: string): number => {

@@ -1,0 +1,35 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { listenToPage } from './page-signals.ts'
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+})
+
+it('tells what the page and the network say, and nothing after it was stopped', () => {
+  const page = new EventTarget()
+  const connection = new EventTarget()
+  const tab = { visibilityState: 'hidden' }
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  vi.stubGlobal('navigator', { connection })
+  vi.stubGlobal('document', tab)
+  const heard: string[] = []
+  const stop = listenToPage((signal) => heard.push(signal))
+  const play = (): void => {
+    // A `change` of the page is a form's.
+    for (const name of ['visibilitychange', 'online', 'pagehide', 'pageshow', 'change'])
+      page.dispatchEvent(new Event(name))
+    connection.dispatchEvent(new Event('change'))
+  }
+  play()
+  expect(heard.splice(0)).toEqual(['network', 'hide', 'show', 'network'])
+  tab.visibilityState = 'visible'
+  play()
+  expect(heard.splice(0)).toEqual(['visible', 'network', 'hide', 'show', 'network'])
+  stop()
+  play()
+  expect(heard).toEqual([])
+})
+
+it('does nothing where there is no page', () => {
+  expect(listenToPage(() => undefined)).not.toThrow()
+})
