@@ -50,6 +50,10 @@ export default [
   ),
   // For `npm run size` only: what a bundler makes of the two usual imports.
   ...build({ 'index.min': 'src/index.ts' }, { dir: 'dist/size', sourcemap: false }, bundled(true)),
-  ...build({ 'core-websocket.min': 'scripts/size/core-websocket.ts' }, { dir: 'dist/size', sourcemap: false }, bundled(true)),
+  ...build(
+    { 'core-websocket.min': 'scripts/size/core-websocket.ts' },
+    { dir: 'dist/size', sourcemap: false },
+    bundled(true),
+  ),
   ...build({ main: 'demo-server/main.ts' }, { dir: 'dist-demo' }),
 ]
