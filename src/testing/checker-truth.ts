@@ -1,0 +1,165 @@
+import { formatPosition, startOf } from '../protocol/position.ts'
+import type { Place } from '../protocol/position.ts'
+import type { Finding, HistoryLine } from './history.ts'
+
+/** Something that holds from a line of the history on. */
+interface Since<T> {
+  readonly line: number
+  readonly value: T
+}
+
+/** What held at a line; the list is in the order of its lines. */
+const latest = <T>(list: readonly Since<T>[] = [], line: number): T | undefined => {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((list[middle]?.line ?? 0) <= line) low = middle + 1
+    else high = middle
+  }
+  return list[low - 1]?.value
+}
+
+const push = <T>(lists: Map<string, Since<T>[]>, key: string, line: number, value: T): void => {
+  const list = lists.get(key) ?? []
+  list.push({ line, value })
+  lists.set(key, list)
+}
+
+/** What was in the log of one channel, and when. */
+export class ChannelTruth {
+  readonly findings: Finding[] = []
+  /** Keys by position, of all branches. */
+  readonly #keys = new Map<string, string>()
+  readonly #positions = new Map<string, Place>()
+  /** The id at each offset, newest branch; an offset is `epoch.offset`. */
+  readonly #ids = new Map<string, string>()
+  readonly #heads: Since<Place>[] = []
+  readonly #firsts = new Map<string, Since<number>[]>()
+  readonly #forks = new Map<string, Since<number>[]>()
+
+  get #head(): Place | undefined {
+    return this.#heads.at(-1)?.value
+  }
+
+  append(line: number, key: string, position: Place): void {
+    const head = this.#head
+    const { epoch, offset, id } = position
+    const earlier = this.#positions.get(id)
+    const last = head?.epoch === epoch ? head.offset : 0
+    if (earlier) {
+      this.findings.push({
+        rule: 'duplicate-append',
+        line,
+        what: `${id} is at ${formatPosition(earlier)} and at ${formatPosition(position)}`,
+      })
+    } else if (offset !== last + 1) {
+      this.findings.push({
+        rule: 'append-not-contiguous',
+        line,
+        what: `${formatPosition(position)} is appended after offset ${last}`,
+      })
+    }
+    this.#keys.set(formatPosition(position), key)
+    this.#positions.set(id, position)
+    this.mention(line, position)
+    this.#heads.push({ line, value: position })
+  }
+
+  /** Any line that names a position: one offset has one id, but above a lost tail. */
+  mention(line: number, { epoch, offset, id }: Place): void {
+    const place = `${epoch}.${offset}`
+    const known = this.#ids.get(place)
+    if (known === undefined) this.#ids.set(place, id)
+    else if (known !== id && !this.#isAboveFork(epoch, offset)) {
+      this.findings.push({ rule: 'inconsistent-offset', line, what: `${place} is ${known} and ${id}` })
+    }
+  }
+
+  newEpoch(line: number, epoch: string): void {
+    this.#heads.push({ line, value: startOf(epoch) })
+  }
+
+  trim(line: number, epoch: string, first: number): void {
+    push(this.#firsts, epoch, line, first)
+  }
+
+  loseTail(line: number, epoch: string, after: number): void {
+    push(this.#forks, epoch, line, after)
+    const id = this.#ids.get(`${epoch}.${after}`)
+    this.#heads.push({ line, value: after && id !== undefined ? { epoch, offset: after, id } : startOf(epoch) })
+  }
+
+  keyOf(position: Place): string | undefined {
+    return this.#keys.get(formatPosition(position))
+  }
+
+  wasAppended(position: Place): boolean {
+    return this.#keys.has(formatPosition(position))
+  }
+
+  headAt(line: number): Place | undefined {
+    return latest(this.#heads, line)
+  }
+
+  /** The first offset that could be read at a line; 1 when nothing was trimmed. */
+  firstAt(epoch: string, line: number): number {
+    return latest(this.#firsts.get(epoch), line) ?? 1
+  }
+
+  /** A declared loss took this position. */
+  lost({ epoch, offset }: Place): boolean {
+    return this.#isAboveFork(epoch, offset)
+  }
+
+  /** A reader that came to stand there at `since` was past a tail that has been lost up to `line`. */
+  isForked({ epoch, offset }: Place, since: number, line: number): boolean {
+    return (this.#forks.get(epoch) ?? []).some((fork) => fork.line > since && fork.line <= line && offset > fork.value)
+  }
+
+  /** The offset after which the newest loss before `line` took everything. */
+  forkBefore({ epoch }: Place, line: number): number {
+    return latest(this.#forks.get(epoch), line) ?? Infinity
+  }
+
+  #isAboveFork(epoch: string, offset: number): boolean {
+    return (this.#forks.get(epoch) ?? []).some((fork) => offset > fork.value)
+  }
+}
+
+type Invoke = HistoryLine & { type: 'pub.invoke' }
+
+/** What the stores held, put together from the whole history. */
+export interface Truth {
+  readonly channels: ReadonlyMap<string, ChannelTruth>
+  /** By key. */
+  readonly invokes: ReadonlyMap<string, Invoke>
+  channel(name: string): ChannelTruth
+}
+
+export const readTruth = (lines: readonly HistoryLine[]): Truth => {
+  const channels = new Map<string, ChannelTruth>()
+  const invokes = new Map<string, Invoke>()
+  const subs = new Map<string, string>()
+  const channel = (name: string): ChannelTruth => {
+    const known = channels.get(name) ?? new ChannelTruth()
+    channels.set(name, known)
+    return known
+  }
+  for (const [line, entry] of lines.entries()) {
+    if (entry.type === 'pub.invoke') invokes.set(entry.key, entry)
+    else if (entry.type === 'subscribe') subs.set(entry.sub, entry.channel)
+    else if (entry.type === 'append') channel(entry.channel).append(line, entry.key, entry.position)
+    else if (entry.type === 'epoch') channel(entry.channel).newEpoch(line, entry.epoch)
+    else if (entry.type === 'trim') channel(entry.channel).trim(line, entry.epoch, entry.first)
+    else if (entry.type === 'lost-tail') channel(entry.channel).loseTail(line, entry.epoch, entry.after)
+    else if (entry.type === 'deliver') channel(subs.get(entry.sub) ?? '').mention(line, entry.position)
+  }
+  // Acknowledgements last: theirs may come before the line of the append.
+  for (const [line, entry] of lines.entries()) {
+    if (entry.type !== 'pub.ok') continue
+    const invoked = invokes.get(entry.key)
+    if (invoked) channel(invoked.channel).mention(line, entry.position)
+  }
+  return { channels, invokes, channel }
+}
