@@ -1,5 +1,5 @@
 // What `npm test` runs: named steps, stopping at the first that fails. `--full`: every e2e test in both browsers, and the
-// tests that wait for real durations. `--only <name>[,<name>]`: these steps alone.
+// tests that wait for real durations, and more seeds of the simulation. `--only <name>[,<name>]`: these steps alone.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const env = {
   ...process.env,
   PATH: join(root, 'node_modules', '.bin') + delimiter + (process.env.PATH ?? ''),
-  ...(values.full && { FULL: '1', REAL: '1' }),
+  ...(values.full && { FULL: '1', REAL: '1', SEEDS: process.env.SEEDS ?? '2000' }),
   // The steps write into a pipe; a person at a terminal gets their colours all the same.
   ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
 }

@@ -201,6 +201,20 @@ describe('a run', () => {
     expect(got).toEqual([6, 7, 8, 9])
   })
 
+  it.each([
+    ['another life of the log', runOf(8, 9, { after: positionAt(8, 'F') })],
+    ['a branch that was lost', { ...runOf(6, 7), after: 'E.6.lost' }],
+  ])('of %s that was held does not keep the subscription behind for ever', (_, stale) => {
+    const { registry, ask, got, sub } = live()
+    registry.run(ask, stale)
+    for (let reads = 0; reads < 2; reads++) {
+      const [own] = registry.catchUps()
+      if (!own) throw new Error('nobody reads')
+      registry.run(own, runOf(5, 6, { ref: own.ref }))
+    }
+    expect([got, sub.behind, sub.held]).toEqual([[6], false, []])
+  })
+
   it('knows own messages by the tag of the publisher', () => {
     const { registry, ask, messages } = live()
     registry.run(ask, {

@@ -239,11 +239,14 @@ export const createRegistry = (env: RegistryEnv): Registry => {
         if (sub.start && (ask.only ? sub === ask.only : !sub.behind)) fix(sub, at)
         if (!sub.paused) take(sub, { after: at, messages })
         ask.moved ||= sub.position !== before
-        // The last page: whoever has all of it is one of the others again.
-        if (ask.only && ask.done && sub.position && !sub.held.length && !isAhead(ask.at, sub.position)) {
+        if (!ask.only || !ask.done || !sub.position) continue
+        // The last page: whoever has all of it is one of the others again. What was held and still does not connect is of
+        // another life or branch of the log; if it is not, the next read brings it.
+        if (!sub.held.length && !isAhead(ask.at, sub.position)) {
           ask.moved ||= sub.behind
           sub.behind = false
         }
+        sub.held = []
       }
     },
     gap(ask, { channel, from, to, ref, reason }) {

@@ -102,9 +102,11 @@ export class MemoryStore implements Store {
     this.#drop(name)
   }
 
-  /** For tests: forgets the newest `count` messages, as a failover does. @internal */
-  loseTail(name: string, count: number): void {
-    this.#channels.get(name)?.log.loseTail(count)
+  /** For tests: forgets the newest `count` messages, as a failover does; returns where the log ends then. @internal */
+  loseTail(name: string, count: number): Place | undefined {
+    const log = this.#channels.get(name)?.log
+    log?.loseTail(count)
+    return log?.head
   }
 
   #write(channel: Channel, request: AppendRequest, nowMs: number): { after: Place; message: StoredMessage } {

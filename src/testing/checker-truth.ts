@@ -29,24 +29,22 @@ const push = <T>(lists: Map<string, Since<T>[]>, key: string, line: number, valu
 /** What was in the log of one channel, and when. */
 export class ChannelTruth {
   readonly findings: Finding[] = []
-  /** Keys by position, of all branches. */
-  readonly #keys = new Map<string, string>()
+  /** By position, of all branches: the key, and the line of the append. */
+  readonly #appends = new Map<string, Since<string>>()
   readonly #positions = new Map<string, Place>()
   /** The id at each offset, newest branch; an offset is `epoch.offset`. */
   readonly #ids = new Map<string, string>()
+  /** Ends of the log of the life that is now. */
   readonly #heads: Since<Place>[] = []
+  /** The newest offset of each life. */
+  readonly #offsets = new Map<string, number>()
   readonly #firsts = new Map<string, Since<number>[]>()
   readonly #forks = new Map<string, Since<number>[]>()
 
-  get #head(): Place | undefined {
-    return this.#heads.at(-1)?.value
-  }
-
   append(line: number, key: string, position: Place): void {
-    const head = this.#head
     const { epoch, offset, id } = position
     const earlier = this.#positions.get(id)
-    const last = head?.epoch === epoch ? head.offset : 0
+    const last = this.#offsets.get(epoch) ?? 0
     if (earlier) {
       this.findings.push({
         rule: 'duplicate-append',
@@ -60,10 +58,12 @@ export class ChannelTruth {
         what: `${formatPosition(position)} is appended after offset ${last}`,
       })
     }
-    this.#keys.set(formatPosition(position), key)
+    this.#appends.set(formatPosition(position), { line, value: key })
     this.#positions.set(id, position)
+    this.#offsets.set(epoch, offset)
     this.mention(line, position)
-    this.#heads.push({ line, value: position })
+    // A process that is going down may still append to its own life of the log.
+    if ((this.#heads.at(-1)?.value.epoch ?? epoch) === epoch) this.#heads.push({ line, value: position })
   }
 
   /** Any line that names a position: one offset has one id, but above a lost tail. */
@@ -84,18 +84,14 @@ export class ChannelTruth {
     push(this.#firsts, epoch, line, first)
   }
 
-  loseTail(line: number, epoch: string, after: number): void {
-    push(this.#forks, epoch, line, after)
-    const id = this.#ids.get(`${epoch}.${after}`)
-    this.#heads.push({ line, value: after && id !== undefined ? { epoch, offset: after, id } : startOf(epoch) })
+  loseTail(line: number, after: Place): void {
+    push(this.#forks, after.epoch, line, after.offset)
+    this.#offsets.set(after.epoch, after.offset)
+    this.#heads.push({ line, value: after })
   }
 
   keyOf(position: Place): string | undefined {
-    return this.#keys.get(formatPosition(position))
-  }
-
-  wasAppended(position: Place): boolean {
-    return this.#keys.has(formatPosition(position))
+    return this.#appends.get(formatPosition(position))?.value
   }
 
   headAt(line: number): Place | undefined {
@@ -112,14 +108,13 @@ export class ChannelTruth {
     return this.#isAboveFork(epoch, offset)
   }
 
-  /** A reader that came to stand there at `since` was past a tail that has been lost up to `line`. */
-  isForked({ epoch, offset }: Place, since: number, line: number): boolean {
-    return (this.#forks.get(epoch) ?? []).some((fork) => fork.line > since && fork.line <= line && offset > fork.value)
-  }
-
-  /** The offset after which the newest loss before `line` took everything. */
-  forkBefore({ epoch }: Place, line: number): number {
-    return latest(this.#forks.get(epoch), line) ?? Infinity
+  /** The position belongs to a tail that has been lost up to `line`. */
+  isForked(position: Place, line: number): boolean {
+    const { epoch, offset } = position
+    const appended = this.#appends.get(formatPosition(position))?.line ?? 0
+    return (this.#forks.get(epoch) ?? []).some(
+      (fork) => fork.line > appended && fork.line <= line && offset > fork.value,
+    )
   }
 
   #isAboveFork(epoch: string, offset: number): boolean {
@@ -152,7 +147,7 @@ export const readTruth = (lines: readonly HistoryLine[]): Truth => {
     else if (entry.type === 'append') channel(entry.channel).append(line, entry.key, entry.position)
     else if (entry.type === 'epoch') channel(entry.channel).newEpoch(line, entry.epoch)
     else if (entry.type === 'trim') channel(entry.channel).trim(line, entry.epoch, entry.first)
-    else if (entry.type === 'lost-tail') channel(entry.channel).loseTail(line, entry.epoch, entry.after)
+    else if (entry.type === 'lost-tail') channel(entry.channel).loseTail(line, entry.after)
     else if (entry.type === 'deliver') channel(subs.get(entry.sub) ?? '').mention(line, entry.position)
   }
   // Acknowledgements last: theirs may come before the line of the append.

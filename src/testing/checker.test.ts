@@ -83,7 +83,7 @@ describe('a clean history', () => {
       'a fork with a gap',
       [
         ...without(quiesce),
-        { type: 'lost-tail', channel: 'a', epoch: 'E', after: 4 },
+        { type: 'lost-tail', channel: 'a', after: at(4) },
         invoke(7),
         append(7, at(5, 'E', 'x')),
         gap(at(6), at(5, 'E', 'x')),
@@ -161,7 +161,7 @@ describe('each change of a clean history is found', () => {
       'silent-fork',
       [
         ...without(quiesce),
-        { type: 'lost-tail', channel: 'a', epoch: 'E', after: 4 },
+        { type: 'lost-tail', channel: 'a', after: at(4) },
         ...[5, 6, 7].flatMap((n) => [invoke(n + 2), append(n + 2, at(n, 'E', 'x'))]),
         deliver(9, at(7, 'E', 'x')),
         quiesce,

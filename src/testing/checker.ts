@@ -10,8 +10,6 @@ interface Reader {
   readonly channel: string
   /** Where it stands. */
   at: Place
-  /** Line at which it came to stand there. */
-  since: number
   /** Offsets that it was not given though later ones were, the newest hole. */
   readonly skipped: Set<number>
   ended: boolean
@@ -39,8 +37,10 @@ const judgeReaders = (lines: readonly HistoryLine[], truth: Truth, report: Repor
     const { at } = reader
     const channel = truth.channel(reader.channel)
     const here = `${sub} stands at ${formatPosition(at)} and gets ${formatPosition(position)}`
+    // What was under way when the tail was lost may still come.
+    const forked = channel.isForked(at, line) && !channel.isForked(position, line)
     if (position.epoch !== at.epoch) report('silent-epoch-change', line, here)
-    else if (channel.isForked(at, reader.since, line) && position.offset > channel.forkBefore(at, line)) {
+    else if (forked) {
       report('silent-fork', line, here)
     } else if (samePlace(position, at)) report('duplicate', line, here)
     else if (position.offset <= at.offset) {
@@ -51,17 +51,14 @@ const judgeReaders = (lines: readonly HistoryLine[], truth: Truth, report: Repor
         reader.skipped.add(missing)
       }
     }
-    if (position.epoch !== at.epoch || position.offset > at.offset || channel.isForked(at, reader.since, line)) {
-      reader.at = position
-      reader.since = line
-    }
+    if (forked || position.epoch !== at.epoch || position.offset > at.offset) reader.at = position
   }
 
   const onGap = (line: number, sub: string, reader: Reader, gap: HistoryLine & { type: 'gap' }): void => {
     const { from, to, reason } = gap
     const channel = truth.channel(reader.channel)
     const here = `${sub}: gap ${reason} from ${formatPosition(from)} to ${formatPosition(to)}`
-    const forked = channel.isForked(from, reader.since, line)
+    const forked = channel.isForked(from, line)
     if (!samePlace(from, reader.at)) {
       report('gap-from-mismatch', line, `${here}, but it stands at ${formatPosition(reader.at)}`)
     } else if (from.epoch === to.epoch && !forked) {
@@ -75,14 +72,13 @@ const judgeReaders = (lines: readonly HistoryLine[], truth: Truth, report: Repor
       report('wide-gap', line, `${here}, but history begins at ${channel.firstAt(to.epoch, line)}`)
     }
     reader.at = to
-    reader.since = line
   }
 
   for (const [line, entry] of lines.entries()) {
     if (entry.type === 'revoke') revoked.add(`${entry.client} ${entry.channel}`)
     if (entry.type === 'subscribe') {
       const { client, channel, position } = entry
-      readers.set(entry.sub, { client, channel, at: position, since: line, skipped: new Set(), ended: false })
+      readers.set(entry.sub, { client, channel, at: position, skipped: new Set(), ended: false })
     }
     if (entry.type === 'quiesce') {
       for (const [sub, { channel, at, ended }] of readers) {

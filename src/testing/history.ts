@@ -24,8 +24,8 @@ export type HistoryLine =
   | { readonly type: 'epoch'; readonly channel: string; readonly epoch: string }
   /** `first`: the first offset that can still be read. */
   | { readonly type: 'trim'; readonly channel: string; readonly epoch: string; readonly first: number }
-  /** The store has lost what came after this offset; the offsets are given again. */
-  | { readonly type: 'lost-tail'; readonly channel: string; readonly epoch: string; readonly after: number }
+  /** The store has lost what came after this position; the offsets are given again. */
+  | { readonly type: 'lost-tail'; readonly channel: string; readonly after: Place }
   | {
       readonly type: 'subscribe'
       readonly client: string

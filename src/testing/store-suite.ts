@@ -11,7 +11,7 @@ export interface StoreFixture {
   /** The time that `untilMs` is compared with. */
   readonly wall: () => number
   /** Forgets the newest messages, as a failover does. */
-  readonly loseTail: (channel: string, count: number) => Promise<void>
+  readonly loseTail: (channel: string, count: number) => Promise<unknown>
   /** Ends one life of a channel. */
   readonly delete: (channel: string) => Promise<void>
   readonly close: () => Promise<void>

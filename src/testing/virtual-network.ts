@@ -6,6 +6,7 @@ import type { HubInternals } from '../server/hub.ts'
 import type { Hub, HubOptions } from '../server/hub-types.ts'
 import { MemoryStore } from '../server/memory-store.ts'
 import type { MemoryStoreOptions } from '../server/memory-store.ts'
+import type { Store } from '../server/store.ts'
 import type { FakeClock } from './fake-clock.ts'
 import type { Connection, Weather } from './weather.ts'
 
@@ -37,6 +38,8 @@ export const createVirtualNetwork = (
   clock: FakeClock,
   options: Partial<HubOptions> = {},
   storeOptions: MemoryStoreOptions = { messages: 20_000, ageMs: 3_600_000 },
+  /** What the hub gets instead of its store, for each of its lives. */
+  eachStore: (store: MemoryStore) => Store = (store) => store,
 ): VirtualNetwork => {
   let tokens = 0
   const environment = {
@@ -49,7 +52,7 @@ export const createVirtualNetwork = (
       {
         authorize: () => true,
         allowMissingOrigin: true,
-        store: new MemoryStore(storeOptions, environment),
+        store: eachStore(new MemoryStore(storeOptions, environment)),
         ...options,
       },
       environment,

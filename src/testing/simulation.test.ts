@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { scheduleOf, shrink } from './schedule.ts'
+import { simulate } from './simulation.ts'
+
+const { SEED, SEEDS = '60', FIRST_SEED = '1', SHRINK } = process.env
+/** So many seeds are one test, so that thousands of them are no list of thousands. */
+const AT_ONCE = 20
+
+const first = Number(SEED ?? FIRST_SEED)
+const last = SEED === undefined ? first + Number(SEEDS) - 1 : first
+const groups: (readonly [from: number, to: number])[] = []
+for (let from = first; from <= last; from += AT_ONCE) groups.push([from, Math.min(last, from + AT_ONCE - 1)])
+
+/** What went wrong with a seed; with SHRINK=1 also the steps that are enough for it to go wrong. */
+const problemsOf = async (seed: number): Promise<readonly unknown[]> => {
+  const schedule = scheduleOf(seed)
+  const { problems } = await simulate(schedule)
+  if (!problems.length || !SHRINK) return problems.slice(0, 5)
+  const smaller = await shrink(schedule, async (each) => (await simulate(each)).problems.length > 0)
+  return [smaller, ...(await simulate(smaller)).problems.slice(0, 5)]
+}
+
+describe('R1–R7, R12, R13: random trouble, then calm', () => {
+  it.each(groups)(
+    'seeds %i to %i',
+    async (from, to) => {
+      const failed: Record<string, readonly unknown[]> = {}
+      for (let seed = from; seed <= to; seed++) {
+        const problems = await problemsOf(seed)
+        if (problems.length) failed[`SEED=${seed}`] = problems
+      }
+      expect(failed).toEqual({})
+    },
+    600_000,
+  )
+})
