@@ -1,5 +1,5 @@
-// What `npm test` runs: named steps, stopping at the first that fails. `--full`: every e2e test in both browsers, and the
-// tests that wait for real durations, and more seeds of the simulation. `--only <name>[,<name>]`: these steps alone.
+// What `npm test` runs: named steps, stopping at the first that fails. `--full`: every e2e test in both browsers, the tests that
+// wait for real durations, more seeds of the simulation, and the mutants. `--only <name>[,<name>]`: these steps alone.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -35,6 +35,7 @@ const rows = [
     { name: 'docs', run: 'docs:check' },
   ],
   [{ name: 'vitest', run: 'test:unit', live: true }],
+  ...(values.full ? [[{ name: 'mutants', run: 'test:mutants', live: true }]] : []),
   [
     { name: 'build', run: 'build' },
     { name: 'knip', run: 'knip' },

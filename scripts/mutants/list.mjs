@@ -1,0 +1,66 @@
+// One rule of the contract broken in each, and the tests that notice. `find` stands exactly once in its file.
+export const MUTANTS = [
+  {
+    name: 'the epoch is not compared',
+    file: 'src/server/memory-log.ts',
+    find: 'if (place.epoch !== this.epoch) return',
+    replace: 'if (place.epoch === undefined) return',
+    tests: ['src/server/memory-store.test.ts'],
+  },
+  {
+    name: 'the id is not compared',
+    file: 'src/server/memory-log.ts',
+    find: 'return samePlace(known, place) ? undefined',
+    replace: 'return known.offset === place.offset ? undefined',
+    tests: ['src/server/memory-store.test.ts'],
+  },
+  {
+    name: 'a repeated publish is appended again',
+    file: 'src/server/key-window.ts',
+    find: 'if (known) return known.digest',
+    replace: 'if (known && nowMs < 0) return known.digest',
+    tests: ['src/server/memory-store.test.ts'],
+  },
+  {
+    name: 'a publish past its `until` is appended',
+    file: 'src/server/memory-store.ts',
+    find: 'this.#environment.clock.wall() > request.untilMs',
+    replace: 'this.#environment.clock.wall() > Infinity',
+    tests: ['src/server/memory-store.test.ts'],
+  },
+  {
+    name: 'a publish overtakes one that was refused for now',
+    file: 'src/server/publisher.ts',
+    find: 'if (sequence > this.#refused) {',
+    replace: 'if (sequence > Infinity) {',
+    tests: ['src/server/publisher.test.ts'],
+  },
+  {
+    name: 'anybody may publish',
+    file: 'src/server/publisher.ts',
+    find: 'if (!permission.allowed) return',
+    replace: 'if (!permission.allowed && permission.untilMs < 0) return',
+    tests: ['src/server/publisher.test.ts'],
+  },
+  {
+    name: 'anybody may resume',
+    file: 'src/server/cursor.ts',
+    find: 'if (permission.allowed) go()',
+    replace: 'if (permission.allowed || permission.untilMs >= 0) go()',
+    tests: ['src/server/socket-session.test.ts', 'src/server/authorize.test.ts'],
+  },
+  {
+    name: 'a slow reader is pushed to above the high-water mark',
+    file: 'src/server/link.ts',
+    find: 'if (this.#sink.buffered() + this.#bytes <= this.#context.limits.highWaterBytes) return false',
+    replace: 'if (this.#sink.buffered() + this.#bytes <= Infinity) return false',
+    tests: ['src/server/socket-session.test.ts', 'src/server/websocket-gateway.int.test.ts'],
+  },
+  {
+    name: 'a key of another user counts',
+    file: 'src/server/key-window.ts',
+    find: '`${userId.length}:${userId}:${rest}`',
+    replace: '`${userId.length - userId.length}:${rest}`',
+    tests: ['src/server/memory-store.test.ts'],
+  },
+]
