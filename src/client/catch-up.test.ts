@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { alarm } from '../testing/alarm.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { createCatchUp } from './catch-up.ts'
-import type { CatchUpEnv } from './catch-up.ts'
+import type { Session } from './live.ts'
 import type { Ask } from './subscriptions.ts'
 import { TIMING } from './timing.ts'
 
@@ -11,29 +12,43 @@ const ask = (moved: boolean): Ask => ({
   from: 'latest',
   limit: undefined,
   only: null,
-  open: true,
   at: null,
   done: true,
   moved,
 })
 
 /** A catch-up whose reads last until `ended` is called; somebody is behind as long as `behind` says so. */
-const setUp = (env: Partial<CatchUpEnv> = {}) => {
+const setUp = ({ notBeforeMs = 0, carried = true } = {}) => {
   const clock = new FakeClock()
   const reads: { readonly atMs: number; readonly asks: Ask[]; ended(): void }[] = []
   const state = { behind: true, closed: 0 }
-  const catchUp = createCatchUp({
+  const step = alarm(clock, () => parts.pump())
+  const live = {
+    carrier: carried ? ({} as Session) : undefined,
+    connection: { notBeforeMs },
+    hubAheadMs: 0,
+    catchUpMs: 0,
+  }
+  const parts = createCatchUp({
     clock,
     timing: TIMING,
-    registry: { catchUps: () => (state.behind ? [ask(false)] : []) },
-    readyAtMs: () => 0,
+    asks: () => (state.behind ? [ask(false)] : []),
+    live,
     timeoutMs: () => 5_000,
+    step,
     open(asks, ended) {
       reads.push({ atMs: clock.now(), asks, ended })
       return { close: () => state.closed++ }
     },
-    ...env,
   })
+  const catchUp = {
+    pump: step,
+    stop() {
+      parts.stop()
+      live.carrier = undefined
+      step()
+    },
+  }
   return { clock, reads, state, catchUp }
 }
 
@@ -70,7 +85,7 @@ describe('createCatchUp', () => {
   })
 
   it('§10.4 waits until requests are allowed, and reads then by itself', async () => {
-    const { clock, reads, catchUp } = setUp({ readyAtMs: () => 3_000 })
+    const { clock, reads, catchUp } = setUp({ notBeforeMs: 3_000 })
     catchUp.pump()
     await clock.advance(2_999)
     expect(reads).toEqual([])
@@ -79,7 +94,7 @@ describe('createCatchUp', () => {
   })
 
   it('waits for nothing without a link that carries traffic, nor when nobody is behind', () => {
-    const { clock, state, catchUp } = setUp({ readyAtMs: () => Infinity })
+    const { clock, state, catchUp } = setUp({ carried: false })
     catchUp.pump()
     state.behind = false
     catchUp.pump()

@@ -1,51 +1,66 @@
 import type { Clock } from '../base/clock.ts'
 import { retryDelay } from './backoff.ts'
-import type { Session } from './session.ts'
-import type { Ask, Registry } from './subscriptions.ts'
+import type { Session, Standing } from './live.ts'
+import type { Ask } from './subscriptions.ts'
 import type { TimingOptions } from './types.ts'
 
 export interface CatchUpEnv {
   readonly clock: Clock
   readonly timing: TimingOptions
-  readonly registry: Pick<Registry, 'catchUps'>
-  /** Clock from which a read may start (PROTOCOL.md §10.4); Infinity without a link that carries traffic. */
-  readyAtMs(): number
+  readonly live: Standing<Session>
+  /** What is to be read for those who are behind. */
+  asks(): Ask[]
   timeoutMs(): number
+  step(): void
   /** Opens one short read for these, or a link of its own where there is no short read. */
-  open(asks: Ask[], ended: () => void): Pick<Session, 'close'> | null
+  open(asks: Ask[], ended: () => void, carrier: Session): Pick<Session, 'close'>
+}
+
+export interface CatchUp {
+  /** Reads when somebody is behind and it may; returns the clock at which it is to be called again. */
+  pump(): number
+  stop(): void
 }
 
 /** Reads for those subscriptions that are behind: one read at a time, page by page; one that brings nothing backs off. */
-export const createCatchUp = ({ clock, timing, registry, ...env }: CatchUpEnv): { pump(): void; stop(): void } => {
+export const createCatchUp = ({ clock, timing, live, ...env }: CatchUpEnv): CatchUp => {
   let failures = 0
+  let asks: Ask[] = []
   let session: Pick<Session, 'close'> | null = null
-  let cancel = (): void => {}
+  /** When the read that runs is given up. */
+  let deadlineMs = 0
 
   const stop = (): void => {
-    cancel()
     session?.close()
     session = null
   }
-  const pump = (): void => {
-    const asks = session ? [] : registry.catchUps()
-    if (!asks.length) return
-    cancel()
-    const waitMs = env.readyAtMs() - clock.now()
-    if (waitMs > 0) {
-      // The next link that carries traffic calls again.
-      if (waitMs < Infinity) cancel = clock.after(waitMs, pump)
-      return
-    }
-    const ended = (): void => {
-      stop()
-      const progress = asks.some(({ moved }) => moved)
-      failures = progress ? 0 : failures + 1
-      if (progress) pump()
-      else cancel = clock.after(Math.max(timing.backoffMs, retryDelay(failures + 1, clock.random(), timing)), pump)
-    }
-    session = env.open(asks, ended)
-    cancel = clock.after(env.timeoutMs(), ended)
+  const over = (): void => {
+    stop()
+    failures = asks.some(({ moved }) => moved) ? 0 : failures + 1
+    if (failures)
+      live.catchUpMs = clock.now() + Math.max(timing.backoffMs, retryDelay(failures + 1, clock.random(), timing))
   }
 
-  return { pump, stop }
+  return {
+    pump() {
+      const now = clock.now()
+      if (session && deadlineMs <= now) over()
+      if (session) return deadlineMs
+      asks = env.asks()
+      if (!asks.length || !live.carrier) return Infinity
+      const readyMs = Math.max(live.catchUpMs, live.connection.notBeforeMs)
+      if (readyMs > now) return readyMs
+      deadlineMs = now + env.timeoutMs()
+      session = env.open(
+        asks,
+        () => {
+          over()
+          env.step()
+        },
+        live.carrier,
+      )
+      return deadlineMs
+    },
+    stop,
+  }
 }

@@ -70,7 +70,13 @@ export type LinkNews = { readonly link: number } & (
   | { readonly type: 'goodbye'; readonly retryAfterMs: number }
 )
 
-export type ConnectionEvent = { readonly now: number; readonly random: number } & ConnectionNews
+/** The time and chance of an event. */
+export interface Moment {
+  readonly now: number
+  readonly random: number
+}
+
+export type ConnectionEvent = Moment & ConnectionNews
 
 export type Effect =
   | { readonly type: 'open'; readonly link: number; readonly rung: number; readonly purpose: LinkPurpose }
@@ -92,14 +98,14 @@ export type Effect =
 /** What does not change in the life of a client. */
 export interface ConnectionSetup {
   readonly timing: TimingOptions
-  readonly rungs: readonly Ability[]
+  readonly abilities: readonly Ability[]
   readonly sequential: boolean
   readonly firstRead: boolean
 }
 
-export const initialState = ({ rungs }: ConnectionSetup): ConnectionState => ({
+export const initialState = ({ abilities }: ConnectionSetup): ConnectionState => ({
   name: 'idle',
-  rungs: rungs.map(newRung),
+  rungs: abilities.map(newRung),
   links: [],
   nextLink: 1,
   toStart: [],

@@ -1,8 +1,8 @@
 import { randomId } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { HoldfastError } from '../base/errors.ts'
-import type { Welcome } from '../protocol/frames.ts'
 import type { LinkEnd, Slots, Transport } from '../transports/transport.ts'
+import { createCatchUp } from './catch-up.ts'
 import { transition } from './connection.ts'
 import { carrierOf, connectDeadline, initialState, nextDue } from './connection-state.ts'
 import type { ConnectionNews, ConnectionSetup, ConnectionState, Effect } from './connection-state.ts'
@@ -10,8 +10,13 @@ import type { Emitter } from './emitter.ts'
 import { createTimeline } from './explain.ts'
 import type { Words } from './explain.ts'
 import { blame } from './ladder.ts'
+import type { Live } from './live.ts'
+import { createOutbox } from './outbox.ts'
+import type { Outbox } from './outbox.ts'
 import { openSession } from './session.ts'
-import type { Session, SessionEnv, SessionRequest } from './session.ts'
+import type { SessionEnv } from './session.ts'
+import { createRegistry } from './subscriptions.ts'
+import type { Ask, Registry } from './subscriptions.ts'
 import { createTokens } from './tokens.ts'
 import type { ClientEvents, ClientState, CommonOptions, Explanation, TimingOptions } from './types.ts'
 
@@ -23,60 +28,61 @@ export interface Parts {
   readonly timing: TimingOptions
   readonly clock: Clock
   /** Where transports that keep requests open get their connections from. */
-  readonly slots?: Slots | undefined
+  readonly slots: Slots | undefined
   readonly words?: Words | undefined
 }
 
-export interface DriverEnv extends Parts, Pick<SessionEnv, 'registry' | 'outbox' | 'refused' | 'channels'> {
+export interface DriverEnv extends Parts {
   readonly emitter: Emitter<ClientEvents>
-  /** Another link carries traffic, or none. */
-  carried(session: Session | undefined): void
 }
 
-/** Runs the effects of the connection: opens and drops links, and rings when something is due. */
+/** The running client. */
 export interface Driver {
-  readonly connection: ConnectionState
-  readonly state: ClientState
-  /** Open links by number. */
-  readonly sessions: ReadonlyMap<number, Session>
-  readonly carrier: Session | undefined
-  /** The newest welcome. */
-  readonly hub: Welcome | null
-  /** Hub time now, ms; null before the first welcome. */
-  hubTime(): number | null
+  readonly live: Live
+  readonly registry: Registry
+  readonly outbox: Outbox
   dispatch(news: ConnectionNews): void
-  /** The carrying link is of no more use: the hub refused the token of a request beside it. */
-  refuse(end: LinkEnd): void
-  /** One short read outside the ladder, or a link where no transport can read shortly. */
-  read(request: Pick<SessionRequest, 'asks' | 'ended'>): Session | null
-  /** Deadline of a request, ms. */
-  timeoutMs(): number
+  /** Something has changed: does what can be done now, and sees to it that what is due later is done then. */
+  step(): void
+  close(): void
   explain(): Explanation
 }
 
+/** The refusals that end a subscription; after any other the channel is asked for again. */
+const FINAL = ['forbidden', 'bad-request', 'too-many', 'unauthorized']
+
+/** Makes the parts, runs the effects of the connection, opens and drops links, and has the one alarm of all. */
 export const createDriver = (env: DriverEnv): Driver => {
-  const { clock, emitter, options, outbox, registry, timing, transports, url } = env
+  const { clock, emitter, options, timing, transports, url } = env
   const reader = transports.find((transport) => transport.read && transport.supported())
   const setup: ConnectionSetup = {
     timing,
-    rungs: transports.map(({ duplex, proof, supported }) => ({ duplex, proof, supported: supported() })),
+    abilities: transports.map(({ duplex, proof, supported }) => ({ duplex, proof, supported: supported() })),
     sequential: options.strategy === 'sequential',
     firstRead: options.firstRead !== false && reader !== undefined,
   }
   const tokens = createTokens(options.token, clock)
   const names = transports.map(({ name }) => name)
   const timeline = createTimeline(clock, names, env.words)
-  const sessions = new Map<number, Session>()
+  const live: Live = {
+    connection: initialState(setup),
+    state: { name: 'idle', transport: null },
+    sessions: new Map(),
+    carrier: undefined,
+    hub: undefined,
+    hubAheadMs: 0,
+    catchUpMs: 0,
+  }
+  const { sessions } = live
   const queue: ConnectionNews[] = []
-  let connection = initialState(setup)
-  let state: ClientState = { name: 'idle', transport: null }
-  let hub: Welcome | null = null
-  let hubAheadMs = 0
+  /** Channels that the hub refused for now, and the clock at which they are asked for again. */
+  const refused = new Map<string, number>()
+  /** What the alarm is set for. */
+  let dueMs = Infinity
   let cancelAlarm = (): void => {}
 
-  const carrierId = (): number => carrierOf(connection)?.id ?? 0
-  const carrier = (): Session | undefined => sessions.get(carrierId())
-  const timeoutMs = (): number => connectDeadline(connection, timing)
+  const carrierId = (): number => carrierOf(live.connection)?.id ?? 0
+  const timeoutMs = (): number => connectDeadline(live.connection, timing)
 
   /** 401 and 403 by status or WebSocket close code; everything else is "offline". */
   const errorOf = ({ code, status = 0, detail, retryAfterMs }: LinkEnd, retryable: boolean): HoldfastError => {
@@ -96,18 +102,18 @@ export const createDriver = (env: DriverEnv): Driver => {
     // One that is under way takes those that it brings about.
     if (queue.push(news) > 1) return
     for (let next; (next = queue[0]); queue.shift()) {
-      const before = connection
-      connection = transition(setup, before, { ...next, now: clock.now(), random: clock.random() })
+      const before = live.connection
+      const connection = transition(setup, before, { ...next, now: clock.now(), random: clock.random() })
       if (connection === before) continue
+      live.connection = connection
       trace(next, before)
       for (const effect of connection.effects) {
         trace(effect, connection)
         run(effect)
       }
-      if (carrierOf(before)?.id !== carrierOf(connection)?.id) env.carried(carrier())
       announce(before)
     }
-    arm()
+    step()
   }
 
   const run = (effect: Effect): void => {
@@ -120,10 +126,11 @@ export const createDriver = (env: DriverEnv): Driver => {
   }
 
   const announce = (before: ConnectionState): void => {
-    const { name, retryAtMs, lastEnd } = connection
-    const transport = names[carrierOf(connection)?.rung ?? -1] ?? null
-    if (name === before.name && transport === state.transport && retryAtMs === before.retryAtMs) return
-    state =
+    const { name, retryAtMs, lastEnd } = live.connection
+    live.carrier = sessions.get(carrierId())
+    const transport = live.carrier?.transport.name ?? null
+    if (name === before.name && transport === live.state.transport && retryAtMs === before.retryAtMs) return
+    live.state =
       name === 'waiting'
         ? {
             name,
@@ -132,17 +139,23 @@ export const createDriver = (env: DriverEnv): Driver => {
             error: errorOf(lastEnd, true),
           }
         : ({ name, transport } as ClientState)
-    emitter.emit('state', state)
+    emitter.emit('state', live.state)
   }
 
   /** Silence after which the carrying link is dead (PROTOCOL.md §7.3). Polls time their own requests. */
-  const silentAt = (): number => {
-    const session = carrier()
-    return session?.transport.beats ? session.aliveMs + (hub?.heartbeatMs ?? 0) + timing.graceMs : Infinity
-  }
-  const arm = (): void => {
+  const silentAt = (): number =>
+    live.carrier?.transport.beats ? live.carrier.aliveMs + (live.hub?.heartbeatMs ?? 0) + timing.graceMs : Infinity
+
+  const step = (): void => {
+    for (const [channel, atMs] of refused) if (atMs <= clock.now()) refused.delete(channel)
+    // The links serve every channel that is subscribed to; of those that can not be told only the carrying one matters.
+    for (const session of sessions.values()) if (session.duplex || session === live.carrier) session.sync()
+    const partsDue = Math.min(outbox.pump(), catchUp.pump(), ...refused.values())
+    const due = Math.min(partsDue, nextDue(live.connection, timing), silentAt())
+    // What is overdue must not be put off by whatever comes meanwhile.
+    if (due === dueMs) return
+    dueMs = due
     cancelAlarm()
-    const due = Math.min(nextDue(connection, timing), silentAt())
     if (due === Infinity) return
     cancelAlarm = clock.after(due - clock.now(), () => {
       // A timer that is late says that the page slept: bytes that wait in the queue are read first (N18).
@@ -151,34 +164,54 @@ export const createDriver = (env: DriverEnv): Driver => {
     })
   }
   const ring = (): void => {
+    dueMs = Infinity
     if (silentAt() <= clock.now()) dispatch({ type: 'silent', link: carrierId() })
     dispatch({ type: 'tick' })
   }
 
-  const time = (hubMs: number): void => {
-    hubAheadMs = hubMs - clock.now()
-  }
+  const registry = createRegistry(live)
+  const outbox = createOutbox({
+    ...env,
+    live,
+    step,
+    blocked: registry.starting,
+    // The whole link has the wrong token: the ladder gets another one, and this is sent again on the next link.
+    refused(ended) {
+      live.carrier?.close()
+      end(carrierId(), ended)
+    },
+  })
+
   const sessionEnv: SessionEnv = {
     ...env,
-    slots: env.slots,
     client: randomId(22),
+    live,
+    registry,
+    outbox,
     timeoutMs,
-    time,
     dispatch,
-    token: () => tokens(connection.refused),
-    tokenFailed(cause) {
-      emitter.emit('error', new HoldfastError('token-failed', `token(): ${String(cause)}`, { cause, retryable: true }))
-    },
-    welcome(frame) {
-      if (hub && hub.user !== frame.user) outbox.disown()
-      hub = frame
-      time(frame.timeMs)
-    },
-    alive(link) {
-      const current = carrierOf(connection)
-      if (current?.id === link && current.deadlineMs < Infinity) dispatch({ type: 'alive', link })
+    step,
+    token: () => tokens(live.connection.refused),
+    channels: () => [...registry.channels()].filter((channel) => !refused.has(channel)),
+    refused({ channel = '', code, message, retryAfterMs = timing.connectMs }) {
+      if (FINAL.includes(code))
+        registry.end(new HoldfastError(code as HoldfastError['code'], message, { channel }), channel)
+      else refused.set(channel, clock.now() + retryAfterMs)
     },
   }
+
+  const catchUp = createCatchUp({
+    ...sessionEnv,
+    asks: registry.catchUps,
+    open: (asks, ended, carrier) =>
+      openSession(sessionEnv, {
+        id: 0,
+        transport: reader ?? carrier.transport,
+        read: true,
+        asks: () => asks,
+        ended,
+      }),
+  })
 
   const end = (link: number, ended: LinkEnd): void => {
     sessions.delete(link)
@@ -189,35 +222,23 @@ export const createDriver = (env: DriverEnv): Driver => {
   const open = (id: number, rung: number): void => {
     const transport = rung < 0 ? reader : transports[rung]
     if (!transport) return
-    const asks: SessionRequest['asks'] = () => env.channels().map(registry.ask)
+    const asks = (): Ask[] => sessionEnv.channels().map(registry.ask)
     sessions.set(id, openSession(sessionEnv, { id, transport, read: rung < 0, asks, ended: (ended) => end(id, ended) }))
   }
 
   return {
-    get connection() {
-      return connection
-    },
-    get state() {
-      return state
-    },
-    sessions,
-    get carrier() {
-      return carrier()
-    },
-    get hub() {
-      return hub
-    },
-    hubTime: () => hub && hubAheadMs + clock.now(),
+    live,
+    registry,
+    outbox,
     dispatch,
-    refuse(ended) {
-      carrier()?.close()
-      end(carrierId(), ended)
+    step,
+    close() {
+      catchUp.stop()
+      outbox.close()
+      refused.clear()
+      dispatch({ type: 'close' })
+      registry.end(null)
     },
-    read(request) {
-      const transport = reader ?? carrier()?.transport
-      return transport ? openSession(sessionEnv, { id: 0, transport, read: true, ...request }) : null
-    },
-    timeoutMs,
-    explain: () => timeline.explain(connection, state),
+    explain: () => timeline.explain(live.connection, live.state),
   }
 }

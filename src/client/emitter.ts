@@ -5,21 +5,19 @@ export interface Emitter<Events extends object> {
   emit<E extends keyof Events>(event: E, value: Events[E]): void
 }
 
-/** Calls the application; what it throws, or what its promise rejects with, is reported and stops nobody (R21). */
-const guard = (call: () => unknown, report: (cause: unknown) => void): void => {
-  try {
-    const result = call()
-    if (result instanceof Promise) result.catch(report)
-  } catch (cause) {
-    report(cause)
-  }
-}
-
 /** Makes an emitter. `report` gets what a listener throws, and the event that it was for. */
 export const createEmitter = <Events extends object>(
   report: (cause: unknown, event: keyof Events) => void,
 ): Emitter<Events> => {
   const entries = new Set<readonly [event: keyof Events, listener: (value: never) => unknown]>()
+  /** Calls the application; what it throws, or what its promise rejects with, is reported and stops nobody (R21). */
+  const call = async (listener: () => unknown, event: keyof Events): Promise<void> => {
+    try {
+      await listener()
+    } catch (cause) {
+      report(cause, event)
+    }
+  }
   return {
     on(event, listener) {
       const entry = [event, listener] as const
@@ -31,12 +29,7 @@ export const createEmitter = <Events extends object>(
     emit(event, value) {
       for (const entry of [...entries]) {
         const [name, listener] = entry
-        if (name === event && entries.has(entry)) {
-          guard(
-            () => listener(value as never),
-            (cause) => report(cause, event),
-          )
-        }
+        if (name === event && entries.has(entry)) void call(() => listener(value as never), event)
       }
     },
   }

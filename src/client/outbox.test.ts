@@ -3,10 +3,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { HoldfastError } from '../base/errors.ts'
 import type { Publish } from '../protocol/frames.ts'
+import { alarm } from '../testing/alarm.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import type { LinkEnd } from '../transports/transport.ts'
 import { createOutbox } from './outbox.ts'
-import type { Carrier, Outbox } from './outbox.ts'
+import type { Carrier } from './live.ts'
+import type { OutboxEnv } from './outbox.ts'
 import { TIMING } from './timing.ts'
 import type { PublishOptions } from './types.ts'
 
@@ -26,32 +28,53 @@ const fakeCarrier = (duplex: boolean) => {
   return { carrier, batches, sent: () => batches.flat().map((frame) => frame.sequence), waiting }
 }
 
-const setUp = (options: { max?: number; blocked?: () => boolean; hubTime?: () => number | null } = {}) => {
+const HUB = { maxDataBytes: 100, maxBatchBytes: 262_144 }
+
+const setUp = (options: { max?: number; blocked?: () => boolean; untold?: boolean } = {}) => {
   const clock = new FakeClock()
   const outcomes: string[] = []
-  const outbox = createOutbox({
+  const live: { -readonly [Name in keyof OutboxEnv['live']]: OutboxEnv['live'][Name] } = {
+    carrier: undefined,
+    hub: options.untold ? undefined : HUB,
+    hubAheadMs: 5_000_000,
+    connection: { notBeforeMs: 0 },
+    catchUpMs: 0,
+  }
+  const step = alarm(clock, () => parts.pump())
+  const parts = createOutbox({
     clock,
     timing: TIMING,
-    max: options.max ?? 1_000,
-    hubTime: options.hubTime ?? (() => 5_000_000 + clock.now()),
-    limits: () => ({ maxDataBytes: 100, maxBatchBytes: 262_144 }),
-    notBeforeMs: () => 0,
+    options: { maxOutbox: options.max },
+    live,
     blocked: options.blocked ?? (() => false),
     refused: () => undefined,
+    step,
   })
+  /** As the links and the driver use it. */
+  const outbox = {
+    ...parts,
+    attach(carrier: Carrier | undefined) {
+      live.carrier = carrier
+      step()
+    },
+    step,
+  }
   const publish = (data: unknown, publishOptions: PublishOptions = {}): Promise<void> =>
     outbox.publish('a', data, publishOptions).then(
       ({ id }) => void outcomes.push(`${JSON.stringify(data)} ${id}`),
       (error: unknown) => void outcomes.push(`${JSON.stringify(data)} ${(error as HoldfastError).code}`),
     )
-  return { clock, outbox, outcomes, publish }
+  return { clock, live, outbox, outcomes, publish }
 }
 
-const ack = (outbox: Outbox, sequence: number): void => {
+type TestOutbox = ReturnType<typeof setUp>['outbox']
+const ack = (outbox: TestOutbox, sequence: number): void => {
   outbox.ack({ type: 'ack', sequence, position: `E.${sequence}.m${sequence}`, id: `m${sequence}` })
+  outbox.step()
 }
-const refuse = (outbox: Outbox, sequence: number, code: string): void => {
+const refuse = (outbox: TestOutbox, sequence: number, code: string): void => {
   outbox.refuse({ type: 'error', sequence, code, message: '' })
+  outbox.step()
 }
 
 describe('the order', () => {
@@ -59,8 +82,7 @@ describe('the order', () => {
     const { clock, outbox, publish } = setUp()
     const { carrier, batches, waiting } = fakeCarrier(false)
     outbox.attach(carrier)
-    void publish(1)
-    void publish(2)
+    for (const data of [1, 2]) void publish(data)
     await clock.settle()
     void publish(3)
     await clock.settle()
@@ -113,20 +135,19 @@ describe('the order', () => {
     await clock.settle()
     expect(sent()).toEqual([])
     blocked = false
-    outbox.pump()
+    outbox.step()
     expect(sent()).toEqual([1])
   })
 
   it('§8.5 sends nothing before the hub has told its clock', async () => {
-    let time: number | null = null
-    const { clock, outbox, publish } = setUp({ hubTime: () => time })
+    const { clock, live, outbox, publish } = setUp({ untold: true })
     const { carrier, sent } = fakeCarrier(true)
     outbox.attach(carrier)
     void publish(1)
     await clock.settle()
     expect(sent()).toEqual([])
-    time = 7
-    outbox.pump()
+    live.hub = HUB
+    outbox.step()
     expect(sent()).toEqual([1])
   })
 })
@@ -176,7 +197,7 @@ describe('the outcome', () => {
     outbox.attach(one.carrier)
     void publish(1)
     await clock.settle()
-    outbox.attach(null)
+    outbox.attach(undefined)
     void publish(2)
     outbox.disown()
     outbox.attach(two.carrier)
@@ -229,6 +250,7 @@ describe('the outcome', () => {
     void publish(1)
     await clock.settle()
     outbox.close()
+    outbox.step()
     await clock.settle()
     expect([outcomes, clock.pending]).toEqual([['1 closed'], 0])
   })

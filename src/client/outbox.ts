@@ -2,25 +2,20 @@ import type { Clock } from '../base/clock.ts'
 import { HoldfastError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { bytesOf, isChannelName } from '../protocol/channel-name.ts'
-import type { Ack, ErrorFrame, Publish } from '../protocol/frames.ts'
+import type { Ack, ErrorFrame, Publish, Welcome } from '../protocol/frames.ts'
 import type { LinkEnd } from '../transports/transport.ts'
 import { retryDelay } from './backoff.ts'
 import { blame } from './ladder.ts'
-import type { Published, PublishOptions, TimingOptions } from './types.ts'
+import type { Carrier, Standing } from './live.ts'
+import type { CommonOptions, Published, PublishOptions, TimingOptions } from './types.ts'
 
 /** Most publishes of one batch (PROTOCOL.md §9). */
 const MAX_BATCH = 64
+/** Before the first welcome: the smallest that PROTOCOL.md §9 has. */
+const LIMITS: Pick<Welcome, 'maxDataBytes' | 'maxBatchBytes'> = { maxDataBytes: 65_536, maxBatchBytes: 262_144 }
 const DEFAULT_TIMEOUT_MS = 300_000
 /** The codes after which the same may work later. */
 const LATER = new Set(['rate-limited', 'unavailable', 'internal', 'timeout', 'outbox-full', 'aborted', 'closed'])
-
-/** What the outbox needs of the link that carries traffic. */
-export interface Carrier {
-  /** Several batches may be on their way; else one request at a time (PROTOCOL.md §8.8). */
-  readonly duplex: boolean
-  /** Sends frames in JSON text as one batch; rejects with a `LinkEnd`. */
-  send(frames: readonly string[]): Promise<void>
-}
 
 interface Item {
   /** What is sent. Its `until` is hub time, set at the first send and unchanged since (PROTOCOL.md §8.5). */
@@ -41,28 +36,21 @@ interface Item {
 export interface OutboxEnv {
   readonly clock: Clock
   readonly timing: TimingOptions
-  readonly max: number
-  /** Hub time now, ms; null before the first welcome. */
-  hubTime(): number | null
-  /** The largest that the hub takes. */
-  limits(): { readonly maxDataBytes: number; readonly maxBatchBytes: number }
-  /** Clock before which no request may start (PROTOCOL.md §10.4). */
-  notBeforeMs(): number
+  readonly options: Pick<CommonOptions, 'maxOutbox'>
+  readonly live: Standing & { readonly hub: typeof LIMITS | undefined }
   /** True while a publish to the channel must wait for an own subscription. */
   blocked(channel: string): boolean
   /** `/publish` answered 401 or 403. */
   refused(end: LinkEnd): void
+  step(): void
 }
 
 export interface Outbox {
-  readonly size: number
   publish(channel: string, data: unknown, options: PublishOptions): Promise<Published>
-  /** Another link carries traffic: everything without an answer is sent on it first, oldest first. */
-  attach(carrier: Carrier | null): void
   ack(frame: Ack): void
   refuse(frame: ErrorFrame): void
-  /** Sends what may be sent. */
-  pump(): void
+  /** Sends what may be sent, and gives up what is too old; returns the clock at which it is to be called again. */
+  pump(): number
   /** The user is another one: what was sent can not be sent again (PROTOCOL.md §8.9). */
   disown(): void
   close(): void
@@ -70,15 +58,15 @@ export interface Outbox {
 
 /** Publishes in their order: bounded, sent again over whatever works, each with one outcome (PROTOCOL.md §8). */
 export const createOutbox = (env: OutboxEnv): Outbox => {
-  const { clock, timing } = env
+  const { clock, timing, live, step } = env
+  const { maxOutbox = 1_000 } = env.options
   let items: Item[] = []
-  let carrier: Carrier | null = null
+  let carrier: Carrier | undefined
   let nextSequence = 1
   /** A batch is being handed over; on a carrier that is not duplex: answered. */
   let busy = false
   let failures = 0
   let notBeforeMs = 0
-  let cancelAlarm = (): void => {}
 
   const failure = (code: string, channel: string, why: string, status?: number): HoldfastError =>
     new HoldfastError(code as ErrorCode, `publish to ${channel}: ${why}`, {
@@ -90,7 +78,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
   const remove = (item: Item): void => {
     items = items.filter((each) => each !== item)
     // The listener is the same for all items of a signal.
-    if (!items.some(({ signal }) => signal === item.signal)) item.signal?.removeEventListener('abort', pump)
+    if (!items.some(({ signal }) => signal === item.signal)) item.signal?.removeEventListener('abort', step)
   }
   const reject = (item: Item, code: string, why = code, status?: number): void => {
     remove(item)
@@ -107,9 +95,9 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
   }
 
   /** The next batch: in order, nothing overtakes what is not sent yet. */
-  const nextBatch = (hubTime: number): Item[] => {
+  const nextBatch = (limits: typeof LIMITS): Item[] => {
     const batch: Item[] = []
-    let room = env.limits().maxBatchBytes - 16_384
+    let room = limits.maxBatchBytes - 16_384
     // When all are in flight, the last of them is left.
     const rest = items.slice(items.findIndex((item) => !item.inFlight))
     // After a refusal nothing is sent until every answer of this link is in: else a later publish would overtake (§8.7).
@@ -118,7 +106,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       room -= item.bytes + 1_024
       if (batch.length === MAX_BATCH || env.blocked(item.frame.channel) || (room < 0 && batch.length)) break
       if (!item.frame.until) {
-        item.frame.until = Math.round(hubTime + timing.resendMs)
+        item.frame.until = Math.round(clock.now() + live.hubAheadMs + timing.resendMs)
         item.giveUpMs = Math.min(item.giveUpMs, clock.now() + timing.resendMs)
       }
       item.inFlight = true
@@ -128,58 +116,34 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     return batch
   }
 
-  const send = (on: Carrier, batch: readonly Item[]): void => {
-    const over = (unanswered: readonly Item[], end?: LinkEnd): void => {
-      if (carrier !== on) return
-      busy = false
-      // An answer of the hub with an error status refused the whole request; anything else may have been appended.
-      const cause = end?.code === 'refused' ? blame(end) : null
-      for (const item of unanswered) {
-        if (!item.inFlight) continue
-        item.inFlight = false
-        if (cause) item.copies--
-        if (cause === 'transport') reject(item, 'bad-request', end?.detail, end?.status)
-      }
-      if (end && cause !== 'transport') backOff(end.retryAfterMs)
-      if (end && cause === 'auth') env.refused(end)
-      pump()
-    }
+  const send = async (on: Carrier, batch: readonly Item[]): Promise<void> => {
     busy = true
-    on.send(batch.map(({ frame }) => JSON.stringify(frame))).then(
-      () => {
-        over(on.duplex ? [] : batch)
-      },
-      (end: unknown) => {
-        over(batch, end as LinkEnd)
-      },
-    )
-  }
-
-  const pump = (): void => {
-    const now = clock.now()
-    for (const item of items) {
-      if (item.signal?.aborted) reject(item, 'aborted')
-      else if (!(now < item.giveUpMs)) reject(item, 'timeout')
+    let end: LinkEnd | undefined
+    try {
+      await on.send(batch.map(({ frame }) => JSON.stringify(frame)))
+    } catch (cause) {
+      end = cause as LinkEnd
     }
-    // After a pause of our own, and of the hub's where each batch is a request.
-    const openAtMs = carrier?.duplex ? notBeforeMs : Math.max(notBeforeMs, env.notBeforeMs())
-    const hubTime = env.hubTime()
-    if (carrier && hubTime && !busy && openAtMs <= now) {
-      const batch = nextBatch(hubTime)
-      if (batch.length) send(carrier, batch)
+    if (carrier !== on) return
+    busy = false
+    // An answer of the hub with an error status refused the whole request; anything else may have been appended.
+    const cause = end?.code === 'refused' ? blame(end) : null
+    for (const item of batch) {
+      // On a duplex link the answers are still to come.
+      if (!item.inFlight || (on.duplex && !end)) continue
+      item.inFlight = false
+      if (cause) item.copies--
+      if (cause === 'transport') reject(item, 'bad-request', end?.detail, end?.status)
     }
-    cancelAlarm()
-    const due = items.reduce((least, { giveUpMs }) => Math.min(least, giveUpMs), openAtMs > now ? openAtMs : Infinity)
-    if (items.length) cancelAlarm = clock.after(due - now, pump)
+    if (end && cause !== 'transport') backOff(end.retryAfterMs)
+    if (end && cause === 'auth') env.refused(end)
+    step()
   }
 
   const answered = (sequence: number | undefined): Item | undefined =>
     items.find(({ frame }) => frame.sequence === sequence)
 
   return {
-    get size() {
-      return items.length
-    },
     publish: (channel, data, { key, signal, timeoutMs = DEFAULT_TIMEOUT_MS }) =>
       new Promise((resolve, rejectPromise) => {
         const check = (fine: boolean, why: string, code: ErrorCode = 'invalid-argument'): void => {
@@ -195,10 +159,10 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
           check(false, `data is not JSON: ${String(cause)}`)
         }
         const bytes = bytesOf(json)
-        const { maxDataBytes } = env.limits()
+        const { maxDataBytes } = live.hub ?? LIMITS
         check(isChannelName(channel), 'not a channel name')
         check(/^[!-~]{1,128}$/.test(key ?? '-'), 'key: 1 to 128 visible ASCII characters')
-        check(items.length < env.max, `${env.max} publishes wait already`, 'outbox-full')
+        check(items.length < maxOutbox, `${maxOutbox} publishes wait already`, 'outbox-full')
         check(bytes <= maxDataBytes, `data has ${bytes} bytes, the hub takes ${maxDataBytes}`, 'too-large')
         items.push({
           frame: { type: 'publish', channel, sequence: nextSequence++, until: 0, key, data: copy },
@@ -210,23 +174,16 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
           resolve,
           reject: rejectPromise,
         })
-        signal?.addEventListener('abort', pump)
+        signal?.addEventListener('abort', step)
         // After the caller's turn: what one turn publishes leaves as one batch, without a timer.
-        void Promise.resolve().then(pump)
+        void Promise.resolve().then(step)
       }),
-    attach(next) {
-      carrier = next
-      busy = false
-      for (const item of items) item.inFlight = false
-      pump()
-    },
     ack({ sequence, position, id }) {
       const item = answered(sequence)
       if (!item) return
       failures = 0
       remove(item)
       item.resolve({ position, id })
-      pump()
     },
     refuse({ sequence, code, message, retryAfterMs }) {
       const item = answered(sequence)
@@ -236,15 +193,33 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       if (code !== 'internal' && code !== 'unavailable') item.copies--
       if (LATER.has(code)) backOff(retryAfterMs)
       else if (code !== 'out-of-order') reject(item, code, `${code}, ${message}`)
-      pump()
     },
-    pump,
+    pump() {
+      const now = clock.now()
+      if (carrier !== live.carrier) {
+        // Everything without an answer is sent on it first, oldest first.
+        carrier = live.carrier
+        busy = false
+        for (const item of items) item.inFlight = false
+      }
+      for (const item of items) {
+        if (item.signal?.aborted) reject(item, 'aborted')
+        else if (!(now < item.giveUpMs)) reject(item, 'timeout')
+      }
+      // After a pause of our own, and of the hub's where each batch is a request.
+      const openAtMs = carrier?.duplex ? notBeforeMs : Math.max(notBeforeMs, live.connection.notBeforeMs)
+      if (carrier && live.hub && !busy && openAtMs <= now) {
+        const batch = nextBatch(live.hub)
+        if (batch.length) void send(carrier, batch)
+      }
+      const openMs = items.length && openAtMs > now ? openAtMs : Infinity
+      return items.reduce((least, { giveUpMs }) => Math.min(least, giveUpMs), openMs)
+    },
     disown() {
       for (const item of items) if (item.copies) reject(item, 'unknown', 'the user changed')
     },
     close() {
       for (const item of items) reject(item, 'closed')
-      cancelAlarm()
     },
   }
 }

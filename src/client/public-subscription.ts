@@ -3,32 +3,34 @@ import type { Start } from '../protocol/frames.ts'
 import { isChannelName } from '../protocol/channel-name.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
 import { createEmitter } from './emitter.ts'
-import type { Sub, SubEvents } from './subscriptions.ts'
+import type { Registry, Sub, SubEvents } from './subscriptions.ts'
 import type { Message, Position, SubscribeOptions, Subscription } from './types.ts'
 
-/** The start of a subscription from its option. Throws `invalid-argument`, naming what is wrong with it. */
-const startFrom = (channel: unknown, from: SubscribeOptions['from'] = 'latest'): Start => {
-  const bad = (field: string, why: string): HoldfastError =>
-    new HoldfastError('invalid-argument', `subscribe to ${String(channel)}: ${field} ${why}`, { field })
-  if (typeof channel !== 'string' || !isChannelName(channel)) {
-    throw bad('channel', 'must be 1 to 256 bytes without control characters')
+/** The start of a subscription from its option: a position or a start word. Throws `invalid-argument`, naming what is wrong with it. */
+const startFrom = (channel: unknown, from: unknown = 'latest'): Pick<Sub, 'start' | 'position'> => {
+  const check = (fine: boolean, field: string, why: string): void => {
+    if (!fine)
+      throw new HoldfastError('invalid-argument', `subscribe to ${String(channel)}: ${field} ${why}`, { field })
   }
-  if (from === 'latest' || from === 'earliest') return from
+  const named = typeof channel === 'string' && isChannelName(channel)
+  check(named, 'channel', 'must be 1 to 256 bytes without control characters')
   // Callers without types come here too.
-  const { last, after } = Object(from) as { readonly last?: unknown; readonly after?: unknown }
-  if (typeof after === 'string' && parsePosition(after)) return { after }
-  if (after !== undefined) throw bad('from.after', 'must be a position that a message, gap or publish gave')
-  if (typeof last === 'number' && Number.isInteger(last) && last >= 0 && last <= 10_000) return { last }
-  if (last !== undefined) throw bad('from.last', 'must be a whole number from 0 to 10000')
-  throw bad('from', "must be 'latest', 'earliest', { last } or { after }")
+  const { last, after } = Object(from) as { readonly last?: number; readonly after?: unknown }
+  const position = parsePosition(String(after))
+  if (after !== undefined) check(!!position, 'from.after', 'must be a position that a message, gap or publish gave')
+  else if (last !== undefined) {
+    const counts = Number.isInteger(last) && last >= 0 && last <= 10_000
+    check(counts, 'from.last', 'must be a whole number from 0 to 10000')
+  } else check(from === 'latest' || from === 'earliest', 'from', "must be 'latest', 'earliest', { last } or { after }")
+  return { position, start: position ? null : last === undefined ? (from as Start) : { last } }
 }
 
 export interface SubscriptionEnv {
-  /** Hands it to the registry and asks for it; may be undone by `remove`. */
+  readonly registry: Registry
+  /** Hands it to the registry and connects. */
   add(sub: Sub): void
-  remove(sub: Sub): void
-  /** It was paused, and may read on. */
-  resume(sub: Sub): void
+  /** Something has changed. */
+  step(): void
   report(cause: unknown, channel: string): void
 }
 
@@ -41,23 +43,28 @@ export const createSubscription = (
   limit?: number,
 ): { readonly subscription: Subscription; readonly sub: Sub } => {
   const start = startFrom(channel, from)
-  const given = typeof start === 'object' && 'after' in start ? parsePosition(start.after) : null
   const emitter = createEmitter<SubEvents>((cause) => env.report(cause, channel))
   emitter.on('message', listener)
-  let resolve: (position: Position) => void
-  let reject: (error: HoldfastError) => void
-  const ready = new Promise<Position>((yes, no) => {
-    resolve = yes
-    reject = no
+  const ready = new Promise<Position>((resolve, reject) => {
+    // The first listener: an error is told before the state that it brought about.
+    emitter.on('state', (state) => {
+      if (state.name === 'ended') {
+        signal?.removeEventListener('abort', unsubscribe)
+        reject(state.error ?? new HoldfastError('closed', `the subscription to ${channel} was ended`, { channel }))
+        if (state.error) emitter.emit('error', state.error)
+      } else resolve(position() ?? '')
+    })
   })
   // Nobody has to wait for it: a refusal is told by the state and the error event too.
   ready.catch(() => undefined)
   const position = (): Position | null => sub.position && formatPosition(sub.position)
-  const unsubscribe = (): void => env.remove(sub)
+  const unsubscribe = (): void => {
+    env.registry.remove(sub, null)
+    env.step()
+  }
   const sub: Sub = {
     channel,
-    start: given ? null : start,
-    position: given,
+    ...start,
     state: { name: 'pending' },
     behind: false,
     paused: false,
@@ -65,15 +72,6 @@ export const createSubscription = (
     sinceMs: 0,
     limit,
     emit: emitter.emit,
-    changed() {
-      const { state } = sub
-      if (state.name === 'ended') {
-        signal?.removeEventListener('abort', unsubscribe)
-        reject(state.error ?? new HoldfastError('closed', `the subscription to ${channel} was ended`, { channel }))
-        if (state.error) emitter.emit('error', state.error)
-      } else resolve(position() ?? '')
-      emitter.emit('state', state)
-    },
   }
   env.add(sub)
   if (signal?.aborted) unsubscribe()

@@ -1,14 +1,8 @@
-import type { HoldfastError } from '../base/errors.ts'
 import { createSubscription } from './public-subscription.ts'
 import type { SubscriptionEnv } from './public-subscription.ts'
 import type { Gap, Message, ReadOptions } from './types.ts'
 
 type Item = Message | Gap
-
-interface Waiter {
-  resolve(result: IteratorResult<Item>): void
-  reject(error: HoldfastError): void
-}
 
 /**
  * The async iterator of a channel. Its buffer is bounded: when it is full the subscription pauses, and once half of it was taken
@@ -21,46 +15,43 @@ export const createReader = (
 ): AsyncIterableIterator<Item> => {
   const { maxBuffered = 256 } = options
   const buffer: Item[] = []
-  const waiting: Waiter[] = []
-  let failure: HoldfastError | null = null
+  /** Something came, or it has ended. */
+  let wake = (): void => {}
 
-  const flush = (): void => {
-    while (waiting.length && (buffer.length || sub.state.name === 'ended')) {
-      const next = waiting.shift()
-      const value = buffer.shift()
-      if (value) next?.resolve({ value })
-      else if (failure) {
-        next?.reject(failure)
-        failure = null
-      } else next?.resolve({ done: true, value })
-    }
-    if (sub.paused && buffer.length <= maxBuffered / 2) {
-      sub.paused = false
-      env.resume(sub)
-    }
-  }
   const push = (item: Item): void => {
     buffer.push(item)
     if (buffer.length >= maxBuffered) sub.paused = true
-    flush()
+    wake()
   }
   const { sub, subscription } = createSubscription(env, channel, push, options, maxBuffered)
   subscription.on('gap', push)
-  subscription.on('error', (error) => (failure = error))
-  subscription.on('state', flush)
+  subscription.on('state', () => wake())
+
+  const items = (async function* () {
+    for (;;) {
+      const item = buffer.shift()
+      if (sub.paused && buffer.length <= maxBuffered / 2) {
+        sub.paused = false
+        env.registry.late(channel, sub)
+        env.step()
+      }
+      if (item) yield item
+      else if (sub.state.name === 'ended') {
+        if (sub.state.error) throw sub.state.error
+        return
+      } else await new Promise<void>((resolve) => (wake = resolve))
+    }
+  })()
   return {
     [Symbol.asyncIterator]() {
       return this
     },
-    next: () =>
-      new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject })
-        flush()
-      }),
+    next: () => items.next(),
     return() {
       buffer.length = 0
+      // It wakes who waits; the generator alone would come to its end after that, or never when it was not begun.
       subscription.unsubscribe()
-      return Promise.resolve({ done: true, value: undefined })
+      return items.return()
     },
   }
 }

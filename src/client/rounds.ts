@@ -1,12 +1,12 @@
 import { retryDelay } from './backoff.ts'
 import { carrierOf, connectDeadline, NEVER } from './connection-state.ts'
-import type { ConnectionEvent, ConnectionSetup, ConnectionState, LinkView } from './connection-state.ts'
+import type { ConnectionSetup, ConnectionState, LinkView, Moment } from './connection-state.ts'
 import { newRung } from './ladder.ts'
 import type { Rung } from './ladder.ts'
 import type { LinkPurpose } from './types.ts'
 
 /** A state in the making: a copy that belongs to one transition, with its time, chance and setup. */
-export type Draft = ConnectionState & Omit<ConnectionSetup, 'rungs'> & Pick<ConnectionEvent, 'now' | 'random'>
+export type Draft = ConnectionState & ConnectionSetup & Moment
 
 export const remove = (s: Draft, link: LinkView): void => {
   s.links = s.links.filter((each) => each !== link)

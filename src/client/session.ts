@@ -1,36 +1,36 @@
 import { randomId } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
-import type { ErrorFrame, Welcome } from '../protocol/frames.ts'
+import { HoldfastError } from '../base/errors.ts'
+import type { ErrorFrame } from '../protocol/frames.ts'
 import { readServerBatch } from '../protocol/validate-server-frames.ts'
 import type { Link, LinkEnd, OpenRequest, Transport } from '../transports/transport.ts'
+import { carrierOf, NEVER } from './connection-state.ts'
 import type { ConnectionNews } from './connection-state.ts'
-import type { Carrier, Outbox } from './outbox.ts'
+import type { Emitter } from './emitter.ts'
+import type { Live, Session } from './live.ts'
+import type { Outbox } from './outbox.ts'
 import { requestOf } from './subscriptions.ts'
 import type { Ask, Registry } from './subscriptions.ts'
 import type { Token } from './tokens.ts'
-import type { TimingOptions } from './types.ts'
+import type { ClientEvents, TimingOptions } from './types.ts'
 
 /** What all links of a client share. */
 export interface SessionEnv extends Pick<OpenRequest, 'url' | 'timeoutMs' | 'slots'> {
   readonly clock: Clock
   readonly timing: TimingOptions
   readonly client: string
+  readonly live: Live
   readonly registry: Registry
   readonly outbox: Outbox
+  readonly emitter: Emitter<ClientEvents>
   /** May throw. */
   token(): Token | Promise<Token>
-  tokenFailed(cause: unknown): void
-  /** Each welcome of each link. */
-  welcome(frame: Welcome): void
-  /** The hub's clock. */
-  time(hubMs: number): void
   /** Concerns one channel. */
   refused(frame: ErrorFrame): void
   /** The channels to ask for now. */
   channels(): string[]
-  /** Something came over this link. */
-  alive(link: number): void
   dispatch(news: ConnectionNews): void
+  step(): void
 }
 
 export interface SessionRequest {
@@ -45,20 +45,9 @@ export interface SessionRequest {
   ended(end: LinkEnd): void
 }
 
-/** One link with the frames understood. */
-export interface Session extends Carrier {
-  readonly transport: Transport
-  /** Clock of the newest sign of life. */
-  readonly aliveMs: number
-  /** Asks for the channels that are wanted, and no longer for others. Returns those that only another request can ask for. */
-  sync(): string[]
-  ping(): void
-  close(): void
-}
-
 /** Opens a link, as soon as there is a token. Never throws. */
 export const openSession = (env: SessionEnv, { id, transport, read, asks, ended }: SessionRequest): Session => {
-  const { clock, outbox, registry } = env
+  const { clock, live, outbox, registry } = env
   const { duplex, proof } = transport
   /** All nonces of the link begin with it. */
   const nonce = randomId(12)
@@ -66,7 +55,6 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
   let token: Token = null
   let link: Link | undefined
   let asked = new Map<string, Ask>()
-  let sent = false
   let held = false
   let more = false
   let welcomed = false
@@ -110,7 +98,12 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
 
   const alive = (): void => {
     aliveMs = clock.now()
-    env.alive(id)
+    // Only where something waits for it.
+    const awaited = carrierOf(live.connection)
+    if (awaited?.id === id && awaited.deadlineMs < NEVER) env.dispatch({ type: 'alive', link: id })
+  }
+  const time = (hubMs: number): void => {
+    live.hubAheadMs = hubMs - clock.now()
   }
 
   const data = (batch: string, answer?: true): void => {
@@ -130,7 +123,9 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
       const ask = 'channel' in frame ? asked.get(frame.channel ?? '') : undefined
       switch (frame.type) {
         case 'welcome':
-          env.welcome(frame)
+          if (live.hub && live.hub.user !== frame.user) outbox.disown()
+          live.hub = frame
+          time(frame.timeMs)
           if (answer) break
           if (!welcomed) env.dispatch({ type: 'welcome', link: id })
           welcomed = true
@@ -139,7 +134,7 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
           if (held) prove('answer')
           break
         case 'heartbeat':
-          if (frame.timeMs) env.time(frame.timeMs)
+          if (frame.timeMs) time(frame.timeMs)
           prove('heartbeat')
           break
         case 'run':
@@ -164,6 +159,7 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
       }
     }
     if (read && [...asked.values()].every(({ done }) => done)) end({ code: 'done' })
+    env.step()
   }
 
   const request: OpenRequest = {
@@ -172,7 +168,6 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
     hello(waitMs) {
       const list = asks()
       asked = new Map(list.map((ask) => [ask.channel, ask]))
-      sent = true
       held = !!waitMs
       return `[${hello(list, waitMs)}]`
     },
@@ -195,7 +190,8 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
       })
     } catch (cause) {
       await Promise.resolve()
-      env.tokenFailed(cause)
+      const message = `token(): ${String(cause)}`
+      env.emitter.emit('error', new HoldfastError('token-failed', message, { cause, retryable: true }))
       end({ code: 'failed', detail: 'token' })
     }
   }
@@ -209,21 +205,24 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
     },
     send: async (frames) => link?.send(`[${[...(duplex ? [] : [hello()]), ...frames].join()}]`),
     sync() {
-      if (!sent) return []
+      // Before the hello nothing can be sent, and the hello asks for all.
       for (const channel of asked.keys()) {
         if (registry.has(channel)) continue
         asked.delete(channel)
         // Where nothing can be said it is filtered here, and asked for anew if somebody comes again.
         if (duplex) sendNow({ type: 'unsubscribe', channel })
       }
-      const missing = env.channels().filter((channel) => !asked.has(channel))
-      if (!duplex) return missing
-      for (const channel of missing) {
+      for (const channel of env.channels()) {
+        if (asked.has(channel)) continue
         const ask = registry.ask(channel)
         asked.set(channel, ask)
-        sendNow({ type: 'subscribe', ...requestOf(ask) })
+        if (duplex) sendNow({ type: 'subscribe', ...requestOf(ask) })
+        else {
+          // Read at once, and part of the next request; a stream or held poll is opened anew for it (model 1.4).
+          registry.late(channel)
+          if (proof !== 'welcome') env.dispatch({ type: 'refresh' })
+        }
       }
-      return []
     },
     ping() {
       sendNow({ type: 'ping' })

@@ -52,28 +52,24 @@ const taker = (start: Start, onMessage: (message: Message) => void = () => undef
     sinceMs: 0,
     limit: undefined,
     emit: emitter.emit,
-    changed: () => undefined,
   }
   return { sub, got, gaps, messages }
 }
 
 /** A registry with a link that carries traffic; `hubMs`: when it was welcomed. */
-const makeRegistry = (behind: () => void = () => undefined, hubMs = 0) =>
+const makeRegistry = (timeMs = 0) =>
   createRegistry({
-    own: () => 'me',
-    hubMs: () => hubMs,
-    linked: () => true,
-    carried: () => true,
-    behind,
-    settled: () => undefined,
+    hub: { publisher: 'me', timeMs },
+    sessions: new Map([[1, null]]),
+    carrier: {},
+    catchUpMs: 0,
   })
 
 const setUp = (start: Start = 'latest', hubMs = 0) => {
-  let behind = 0
-  const registry = makeRegistry(() => behind++, hubMs)
+  const registry = makeRegistry(hubMs)
   const first = taker(start)
   registry.add(first.sub)
-  return { registry, ...first, behind: () => behind }
+  return { registry, ...first }
 }
 
 describe('the start', () => {
@@ -157,9 +153,9 @@ describe('a run', () => {
   })
 
   it('§3.7 that ends before the position is dropped', () => {
-    const { registry, ask, got, behind } = live()
+    const { registry, ask, got, sub } = live()
     registry.run(ask, runOf(1, 4))
-    expect([got, behind()]).toEqual([[], 0])
+    expect([got, sub.behind]).toEqual([[], false])
   })
 
   it.each([

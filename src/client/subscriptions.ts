@@ -1,5 +1,5 @@
 import type { HoldfastError } from '../base/errors.ts'
-import type { GapFrame, Run, Start, WireMessage } from '../protocol/frames.ts'
+import type { GapFrame, Run, Start, Welcome, WireMessage } from '../protocol/frames.ts'
 import { formatPosition, parsePosition, samePlace } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
 import type { Emitter } from './emitter.ts'
@@ -36,8 +36,6 @@ export interface Sub {
   /** Most messages of one page, when its buffer is small. */
   readonly limit: number | undefined
   readonly emit: Emitter<SubEvents>['emit']
-  /** The start is fixed, a given position was accepted, or it has ended: `state` tells. */
-  readonly changed: () => void
 }
 
 /** One channel request of one link, and what came of it. */
@@ -48,9 +46,7 @@ export interface Ask {
   readonly limit: number | undefined
   /** The one that reads for itself; null where a link serves the channel. */
   readonly only: Sub | null
-  /** The first frame with the `ref` has come (PROTOCOL.md §3.8). */
-  open: boolean
-  /** Where the link stands in the channel. */
+  /** Where the link stands in the channel; null before the first frame with the `ref` (PROTOCOL.md §3.8). */
   at: Place | null
   /** The newest run was not followed by more. */
   done: boolean
@@ -80,27 +76,28 @@ export interface Registry {
   end(error: HoldfastError | null, channel?: string): void
 }
 
+/** What the registry needs to know: whose messages are own, what is history, and whether links serve the channels. */
 export interface RegistryEnv {
-  /** Tag of this client's own messages; empty while unknown. */
-  own(): string
-  /** Hub time, ms: what is older is history. */
-  hubMs(): number
-  /** Links are open already, and did not ask for a new subscription. */
-  linked(): boolean
-  /** One of them carries traffic, so that live subscriptions miss nothing. */
-  carried(): boolean
-  /** Somebody is behind now. */
-  behind(): void
-  /** A subscription has its start, or is gone. */
-  settled(): void
+  catchUpMs: number
+  readonly hub: Pick<Welcome, 'publisher' | 'timeMs'> | undefined
+  /** Links that are open did not ask for a new subscription. */
+  readonly sessions: ReadonlyMap<number, unknown>
+  /** With one, live subscriptions miss nothing. */
+  readonly carrier: object | undefined
 }
 
 const isAhead = (place: Place, than: Place): boolean => place.epoch !== than.epoch || place.offset > than.offset
 
+/** The start is fixed, a given position was accepted, or it has ended. */
+const become = (sub: Sub, state: SubscriptionState): void => {
+  sub.state = state
+  sub.emit('state', state)
+}
+
 const isLive = (sub: Sub): boolean => sub.position !== null && !sub.behind && !sub.paused
 
 /** Subscriptions, their positions, and the rule by which a run is taken (PROTOCOL.md §3.6–3.9). */
-export const createRegistry = (env: RegistryEnv): Registry => {
+export const createRegistry = (live: RegistryEnv): Registry => {
   const entries = new Map<string, readonly Sub[]>()
   let nextRef = 1
 
@@ -112,30 +109,26 @@ export const createRegistry = (env: RegistryEnv): Registry => {
     from: lead?.position ? { after: formatPosition(lead.position) } : (lead?.start ?? 'latest'),
     limit: lead?.limit,
     only,
-    open: false,
     at: null,
     done: false,
     moved: false,
   })
 
   const fallBehind = (sub: Sub): void => {
-    if (sub.behind) return
+    if (!sub.behind) live.catchUpMs = 0
     sub.behind = true
-    env.behind()
   }
 
   /** Moves the position; the first time it makes the subscription live. */
   const moveTo = (sub: Sub, place: Place): void => {
     sub.position = place
     if (sub.state.name !== 'pending') return
-    sub.state = { name: 'live' }
-    sub.changed()
-    env.settled()
+    become(sub, { name: 'live' })
   }
 
   const fix = (sub: Sub, place: Place): void => {
     sub.start = null
-    sub.sinceMs = env.hubMs()
+    sub.sinceMs = live.hub?.timeMs ?? 0
     moveTo(sub, place)
   }
 
@@ -168,7 +161,7 @@ export const createRegistry = (env: RegistryEnv): Registry => {
         position,
         timeMs,
         replayed,
-        own: publisher === env.own(),
+        own: publisher === live.hub?.publisher,
         sender,
       })
     }
@@ -185,7 +178,7 @@ export const createRegistry = (env: RegistryEnv): Registry => {
   }
 
   /** False: a frame that answers an earlier request of the link. */
-  const opens = (ask: Ask, ref: number | undefined): boolean => (ask.open ||= ref === ask.ref)
+  const answers = (ask: Ask, ref: number | undefined): boolean => ask.at !== null || ref === ask.ref
 
   return {
     channels: () => entries.keys(),
@@ -195,8 +188,8 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       const others = subsOf(channel)
       const lead = sub.start === 'latest' && others.find((other) => isLive(other) && other.state.name === 'live')
       entries.set(channel, [...others, sub])
-      if (lead && lead.position && env.carried()) fix(sub, lead.position)
-      else if (others.length && env.linked()) this.late(channel, sub)
+      if (lead && lead.position && live.carrier) fix(sub, lead.position)
+      else if (others.length && live.sessions.size) this.late(channel, sub)
     },
     remove(sub, error) {
       if (sub.state.name === 'ended') return
@@ -205,14 +198,12 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       if (rest.length) entries.set(channel, rest)
       else entries.delete(channel)
       sub.held = []
-      sub.state = { name: 'ended', error }
-      sub.changed()
-      env.settled()
+      become(sub, { name: 'ended', error })
     },
     late(channel, only) {
       for (const sub of only ? [only] : subsOf(channel)) sub.behind = true
       // Also for one that was behind already: it may have been paused when the last read ended.
-      env.behind()
+      live.catchUpMs = 0
     },
     starting: (channel) => subsOf(channel).some((sub) => sub.state.name === 'pending'),
     ask(channel) {
@@ -230,7 +221,7 @@ export const createRegistry = (env: RegistryEnv): Registry => {
       }),
     run(ask, { after, ref, messages, more }) {
       const at = after === undefined ? ask.at : parsePosition(after)
-      if (!opens(ask, ref) || !at) return
+      if (!answers(ask, ref) || !at) return
       const last = messages.at(-1)
       ask.at = last ? { epoch: at.epoch, offset: last.offset, id: last.id } : at
       ask.done = !more
@@ -251,7 +242,7 @@ export const createRegistry = (env: RegistryEnv): Registry => {
     },
     gap(ask, { channel, from, to, ref, reason }) {
       const [start, end] = [parsePosition(from), parsePosition(to)]
-      if (!opens(ask, ref) || !start || !end) return
+      if (!answers(ask, ref) || !start || !end) return
       ask.at = end
       for (const sub of subsOf(channel)) {
         if (!sub.position || sub.paused) continue

@@ -9,7 +9,7 @@ export const NAMES = ['ws', 'sse', 'lp', 'poll']
 
 const setup: ConnectionSetup = {
   timing: TIMING,
-  rungs: [
+  abilities: [
     { supported: true, duplex: true, proof: 'welcome' },
     { supported: true, duplex: false, proof: 'heartbeat' },
     { supported: true, duplex: false, proof: 'answer' },
