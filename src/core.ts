@@ -1,5 +1,5 @@
 import { systemClock } from './base/clock.ts'
-import { HoldfastError } from './base/errors.ts'
+import { invalidArgument } from './base/errors.ts'
 import { assembleClient } from './client/client.ts'
 import type { Words } from './client/explain.ts'
 import { listenToPage } from './client/page-signals.ts'
@@ -25,7 +25,7 @@ export const createClient = <Ch extends object = Untyped>(options: CoreOptions):
   const { transports } = options
   const url = resolveUrl(options.url)
   if (!(transports as readonly Transport[] | undefined)?.length) {
-    throw new HoldfastError('invalid-argument', 'transports: at least one is needed', { field: 'transports' })
+    throw invalidArgument('transports', 'transports: at least one is needed')
   }
   const slots = transports.find((transport) => transport.slots)?.slots?.(url, systemClock)
   return assembleClient<Ch>({

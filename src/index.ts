@@ -1,4 +1,4 @@
-import { HoldfastError } from './base/errors.ts'
+import { invalidArgument } from './base/errors.ts'
 import type { Client, ClientOptions, Untyped } from './client/types.ts'
 import { words } from './client/words.ts'
 import { createClient as createCore } from './core.ts'
@@ -15,11 +15,8 @@ export const createClient = <Ch extends object = Untyped>(options: ClientOptions
   const transports = options.transports?.map((name) => {
     const transport = builtIn.find((each) => each.name === name)
     if (!transport) {
-      throw new HoldfastError(
-        'invalid-argument',
-        `transports: ${name} is none of ${builtIn.map((each) => each.name).join(', ')}`,
-        { field: 'transports' },
-      )
+      const names = builtIn.map((each) => each.name).join(', ')
+      throw invalidArgument('transports', `transports: ${name} is none of ${names}`)
     }
     return transport
   })

@@ -63,6 +63,10 @@ export class HoldfastError extends Error {
   }
 }
 
+/** An argument that is of no use; `field` names it. */
+export const invalidArgument = (field: string, message: string): HoldfastError =>
+  new HoldfastError('invalid-argument', message, { field })
+
 /** Works across realms and bundles, where `instanceof` does not. */
 export const isHoldfastError = (value: unknown): value is HoldfastError =>
   value instanceof Error && value.name === 'HoldfastError'

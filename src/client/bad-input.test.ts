@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createClient } from '../index.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { createVirtualClient } from '../testing/virtual-client.ts'
 import { createVirtualNetwork } from '../testing/virtual-network.ts'
@@ -82,12 +83,24 @@ describe('the URL', () => {
   })
 
   it.each([
-    [undefined, undefined, 'is missing'],
+    [undefined, 'https://app.example/page', 'must be http(s) or ws(s)'],
+    ['https://', undefined, 'must be http(s) or ws(s)'],
     ['/realtime', undefined, 'there is no document'],
     ['ftp://hub.example', undefined, 'must be http(s) or ws(s)'],
     ['https://hub.example/?token=1', undefined, 'no query'],
     ['https://ann:secret@hub.example/', undefined, 'no credentials'],
   ])('%s is refused', (url, base, why) => {
     expect(() => resolveUrl(url ?? '', base)).toThrow(why)
+  })
+})
+
+describe('the transports', () => {
+  it.each([
+    ['one that there is not', ['sse', 'ws']],
+    ['none', []],
+  ])('a list with %s is refused', (_, transports) => {
+    expect(() => createClient({ url: 'https://hub.example', transports: transports as TransportName[] })).toThrow(
+      expect.objectContaining({ code: 'invalid-argument', field: 'transports' }),
+    )
   })
 })

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../base/errors.ts'
+import { HoldfastError, invalidArgument } from '../base/errors.ts'
 import type { Start } from '../protocol/frames.ts'
 import { isChannelName } from '../protocol/channel-name.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
@@ -9,19 +9,18 @@ import type { Message, Position, SubscribeOptions, Subscription } from './types.
 /** The start of a subscription from its option: a position or a start word. Throws `invalid-argument`, naming what is wrong with it. */
 const startFrom = (channel: unknown, from: unknown = 'latest'): Pick<Sub, 'start' | 'position'> => {
   const check = (fine: boolean, field: string, why: string): void => {
-    if (!fine)
-      throw new HoldfastError('invalid-argument', `subscribe to ${String(channel)}: ${field} ${why}`, { field })
+    if (!fine) throw invalidArgument(field, `subscribe to ${String(channel)}: ${field} must be ${why}`)
   }
   const named = typeof channel === 'string' && isChannelName(channel)
-  check(named, 'channel', 'must be 1 to 256 bytes without control characters')
+  check(named, 'channel', '1 to 256 bytes without control characters')
   // Callers without types come here too.
   const { last, after } = Object(from) as { readonly last?: number; readonly after?: unknown }
   const position = parsePosition(String(after))
-  if (after !== undefined) check(!!position, 'from.after', 'must be a position that a message, gap or publish gave')
+  if (after !== undefined) check(!!position, 'from.after', 'a position that a message, gap or publish gave')
   else if (last !== undefined) {
     const counts = Number.isInteger(last) && last >= 0 && last <= 10_000
-    check(counts, 'from.last', 'must be a whole number from 0 to 10000')
-  } else check(from === 'latest' || from === 'earliest', 'from', "must be 'latest', 'earliest', { last } or { after }")
+    check(counts, 'from.last', 'a whole number from 0 to 10000')
+  } else check(from === 'latest' || from === 'earliest', 'from', "'latest', 'earliest', { last } or { after }")
   return { position, start: position ? null : last === undefined ? (from as Start) : { last } }
 }
 

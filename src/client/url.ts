@@ -1,4 +1,4 @@
-import { HoldfastError } from '../base/errors.ts'
+import { invalidArgument } from '../base/errors.ts'
 
 /** Outside a page there is no document, in Node no location either. */
 const scope = globalThis as Partial<Pick<typeof globalThis, 'document' | 'location'>>
@@ -8,17 +8,15 @@ const scope = globalThis as Partial<Pick<typeof globalThis, 'document' | 'locati
  * Throws `invalid-argument` when it can not be resolved, or has a query or credentials.
  */
 export const resolveUrl = (url: string, base = scope.document?.baseURI ?? scope.location?.href): string => {
-  let why = 'is missing'
   try {
-    if (url) {
-      why = base ? 'is not a URL' : 'must be absolute: there is no document'
-      const { protocol, host, pathname, search, username } = new URL(url, base)
-      why = 'must be http(s) or ws(s), with no query and no credentials'
-      if (/^(http|ws)s?:$/.test(protocol) && !search && !username)
-        return `${protocol.replace('ws', 'http')}//${host}${pathname.replace(/\/+$/, '')}`
-    }
+    const { protocol, host, pathname, search, username } = new URL(url, base)
+    if (url && /^(http|ws)s?:$/.test(protocol) && !search && !username)
+      return `${protocol.replace('ws', 'http')}//${host}${pathname.replace(/\/+$/, '')}`
   } catch {
-    // `why` says it.
+    // No URL, or a relative one without a base.
   }
-  throw new HoldfastError('invalid-argument', `url ${url} ${why}`, { field: 'url' })
+  throw invalidArgument(
+    'url',
+    `url ${url} must be http(s) or ws(s), absolute where there is no document, with no query and no credentials`,
+  )
 }

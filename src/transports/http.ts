@@ -3,6 +3,12 @@ export interface HttpOptions {
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
 }
 
+/** What all transports over HTTP have in common. */
+export const overHttp = ({ fetch }: HttpOptions) => ({
+  duplex: false,
+  supported: () => !!(fetch ?? globalThis.fetch),
+})
+
 /** Most characters of one answer or event: a full batch (PROTOCOL.md §3.12, §9) with room for what JSON adds to it. */
 export const MAX_CHARS = 1_400_000
 

@@ -1,7 +1,8 @@
 import { webLockSlots } from './slots.ts'
 import { httpLink } from './http-link.ts'
+import { overHttp } from './http.ts'
 import type { HttpOptions } from './http.ts'
-import type { Link, LinkEnd, LinkHandlers, OpenRequest, Transport } from './transport.ts'
+import type { LinkEnd, Transport } from './transport.ts'
 
 /** Requests that need no interval begin this far apart: what comes faster arrives together, and nothing makes a busy loop. */
 const SPACING_MS = 20
@@ -10,14 +11,12 @@ const SPACING_MS = 20
 const hasMessages = (batch: string): boolean => batch.includes('"data":')
 
 const shared = (options: HttpOptions) => ({
-  duplex: false,
+  ...overHttp(options),
   beats: false,
-  supported: () => !!(options.fetch ?? globalThis.fetch),
-  read: (request: OpenRequest, on: LinkHandlers): Link =>
-    httpLink(options, request, on, async ({ poll }) => {
-      await poll(0)
-      return { code: 'done' }
-    }),
+  read: httpLink(options, async ({ poll }) => {
+    await poll(0)
+    return { code: 'done' }
+  }),
 })
 
 /**
@@ -28,14 +27,12 @@ export const poll = (options: HttpOptions = {}): Transport => ({
   ...shared(options),
   name: 'poll',
   proof: 'welcome',
-  open: (request, on) =>
-    httpLink(options, request, on, async ({ poll, pause }) => {
-      const { clock, timing } = request
-      for (let part = 1; ;) {
-        part = hasMessages(await poll(0)) ? 0.25 : Math.min(part * 2, 1)
-        await pause(request.more() ? SPACING_MS : timing.pollIntervalMs * part * (0.8 + 0.4 * clock.random()))
-      }
-    }),
+  open: httpLink(options, async ({ poll, pause, more, clock, timing }) => {
+    for (let part = 1; ;) {
+      part = hasMessages(await poll(0)) ? 0.25 : Math.min(part * 2, 1)
+      await pause(more() ? SPACING_MS : timing.pollIntervalMs * part * (0.8 + 0.4 * clock.random()))
+    }
+  }),
 })
 
 /**
@@ -54,46 +51,39 @@ export const longPoll = (options: HttpOptions = {}): Transport => ({
   name: 'long-poll',
   proof: 'answer',
   slots: webLockSlots,
-  open: (request, on) =>
-    httpLink(options, request, on, async ({ poll, pause, slot }) => {
-      const { clock, timing } = request
-      const shortest = Math.ceil(timing.holdMs / 25)
-      let longest = timing.holdMs
-      let hold = shortest
-      let waitMs = 0
-      let worthless = 0
-      /** Age of the last held request when it was cut; Infinity when it was answered. */
-      let cutAge = Infinity
-      let slotted = false
+  open: httpLink(options, async ({ poll, pause, more, clock, timing }) => {
+    const shortest = Math.ceil(timing.holdMs / 25)
+    let longest = timing.holdMs
+    let hold = shortest
+    let waitMs = 0
+    let worthless = 0
+    /** Age of the last held request when it was cut; Infinity when it was answered. */
+    let cutAge = Infinity
 
-      for (;;) {
-        if (waitMs && !slotted) {
-          slotted = true
-          await slot()
+    for (;;) {
+      const began = clock.now()
+      try {
+        const batch = await poll(waitMs)
+        const unread = more()
+        if (waitMs) {
+          worthless = unread || hasMessages(batch) || clock.now() - began >= waitMs / 2 ? 0 : worthless + 1
+          cutAge = Infinity
+          hold = longest
         }
-        const began = clock.now()
-        try {
-          const batch = await poll(waitMs)
-          const more = request.more()
-          if (waitMs) {
-            worthless = more || hasMessages(batch) || clock.now() - began >= waitMs / 2 ? 0 : worthless + 1
-            cutAge = Infinity
-            hold = longest
-          }
-          if (hold < shortest) return { code: 'holds-cut' }
-          waitMs = more ? 0 : hold
-        } catch (reason) {
-          // A 'refused' is the hub's own word.
-          if (!waitMs || ['refused', 'too-large'].includes((reason as LinkEnd).code)) throw reason
-          const age = clock.now() - began
-          if (Math.abs(age - cutAge) <= 100 + age / 4) longest = hold = Math.floor(Math.min(age, waitMs) / 2)
-          cutAge = age
-          worthless++
-          waitMs = 0
-        }
-        const idle = timing.pollIntervalMs * Math.min(1, Math.floor(2 ** worthless / 8) / 50)
-        const rest = Math.max(idle, began + SPACING_MS - clock.now())
-        if (rest > 0) await pause(rest)
+        if (hold < shortest) return { code: 'holds-cut' }
+        waitMs = unread ? 0 : hold
+      } catch (reason) {
+        // A 'refused' is the hub's own word.
+        if (!waitMs || ['refused', 'too-large'].includes((reason as LinkEnd).code)) throw reason
+        const age = clock.now() - began
+        if (Math.abs(age - cutAge) <= 100 + age / 4) longest = hold = Math.floor(Math.min(age, waitMs) / 2)
+        cutAge = age
+        worthless++
+        waitMs = 0
       }
-    }),
+      const idle = timing.pollIntervalMs * Math.min(1, Math.floor(2 ** worthless / 8) / 50)
+      const rest = Math.max(idle, began + SPACING_MS - clock.now())
+      if (rest > 0) await pause(rest)
+    }
+  }),
 })

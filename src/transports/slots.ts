@@ -29,21 +29,22 @@ export const webLockSlots = (url: string, clock: Clock): Slots => {
       let late = false
       const settle = (release: Release | null): void => {
         cancel()
-        if (late) release?.()
         resolve(release)
       }
       const cancel = clock.after(PATIENCE_MS, () => {
-        settle(free)
         late = true
+        settle(free)
       })
       const attempt = async (index: number): Promise<void> => {
         const { origin } = new URL(url)
         if (isMultiplexed(origin)) settle(free)
         else if (index === MAX_HELD) settle(null)
         else
-          await navigator.locks.request(`holdfast:${origin}:${index}`, { ifAvailable: true }, (lock) =>
-            lock ? new Promise<void>(settle) : attempt(index + 1),
-          )
+          await navigator.locks.request(`holdfast:${origin}:${index}`, { ifAvailable: true }, async (lock) => {
+            if (!lock) return attempt(index + 1)
+            // One that comes late goes back at once.
+            if (!late) await new Promise<void>(settle)
+          })
       }
       // No such API here, or it is forbidden.
       attempt(0).catch(() => settle(free))

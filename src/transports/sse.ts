@@ -1,6 +1,6 @@
 import { webLockSlots } from './slots.ts'
 import { httpLink } from './http-link.ts'
-import { MAX_CHARS } from './http.ts'
+import { MAX_CHARS, overHttp } from './http.ts'
 import type { HttpOptions } from './http.ts'
 import { sseParser } from './sse-parser.ts'
 import type { Transport } from './transport.ts'
@@ -10,15 +10,11 @@ import type { Transport } from './transport.ts'
  * and never gives up by itself.
  */
 export const sse = (options: HttpOptions = {}): Transport => ({
+  ...overHttp(options),
   name: 'sse',
-  duplex: false,
   proof: 'heartbeat',
   slots: webLockSlots,
   beats: true,
   supported: () => !!options.fetch || (typeof Response === 'function' && 'body' in Response.prototype),
-  open: (request, on) =>
-    httpLink(options, request, on, async ({ slot, stream }) => {
-      await slot()
-      return stream(sseParser((data) => on.data(data), MAX_CHARS))
-    }),
+  open: httpLink(options, ({ stream }, on) => stream(sseParser((data) => on.data(data), MAX_CHARS))),
 })

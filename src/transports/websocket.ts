@@ -1,5 +1,5 @@
 import { SUBPROTOCOL } from '../protocol/frames.ts'
-import type { EndCode, LinkEnd, Transport } from './transport.ts'
+import type { EndCode, Transport } from './transport.ts'
 
 export interface WebSocketOptions {
   /** The implementation, where the platform has none: `ws` in Node 20. @default globalThis.WebSocket */
@@ -42,12 +42,14 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
       socket.close(1000)
       socket = undefined
     }
-    const end = (reason: LinkEnd): void => {
+    const end = (ended: EndCode, detail = '', status?: number): void => {
       close()
-      on.end(reason)
+      on.end({ code: ended, status, detail: detail.slice(0, 200) || undefined })
     }
-    const endLater = (reason: LinkEnd): void => {
-      cancel = request.clock.after(0, () => end(reason))
+    /** Later, for nothing is called inside `open()`, and after an error `close` follows in the same turn, with the status. */
+    const failed = (detail?: string): void => {
+      // Where no `close` follows, Chromium's CSP has blocked the connection.
+      cancel = request.clock.after(0, () => end(code === 'failed' ? 'blocked' : code, detail))
     }
 
     try {
@@ -57,18 +59,16 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
         if (opened.protocol === SUBPROTOCOL) {
           code = 'cut'
           opened.send(request.hello())
-        } else end({ code: 'foreign', detail: opened.protocol })
+        } else end('foreign', opened.protocol)
       }
       opened.onmessage = ({ data }: { data: unknown }) => {
         if (typeof data === 'string') on.data(data)
-        else end({ code: 'foreign', detail: 'binary' })
+        else end('foreign', 'binary')
       }
-      opened.onclose = ({ code: status, reason }: { code: number; reason: string }) =>
-        end({ code, status, detail: reason.slice(0, 200) || undefined })
-      // `close` follows in the same turn, with the code. Where it does not, Chromium's CSP has blocked the connection.
-      opened.onerror = () => endLater({ code: code === 'failed' ? 'blocked' : code })
+      opened.onclose = ({ code: status, reason }: { code: number; reason: string }) => end(code, reason, status)
+      opened.onerror = () => failed()
     } catch (error) {
-      endLater({ code: 'blocked', detail: String(error).slice(0, 200) })
+      failed(String(error))
     }
 
     return {
