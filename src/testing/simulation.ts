@@ -64,7 +64,7 @@ export const simulate = async (schedule: Schedule): Promise<Outcome> => {
     // Slower than the channel now and then, so that the small buffer fills up.
     if (clock.random() < 0.1) await new Promise<void>((resolve) => clock.after(200, resolve))
   }
-  historian.read(client, 'a', { from: 'latest', maxBuffered: 8 }, slow).catch((error: unknown) => {
+  historian.read(client, 'a', { from: 'earliest', maxBuffered: 8 }, slow).catch((error: unknown) => {
     problems.push(`read() ended: ${String(error)}`)
   })
 
