@@ -245,6 +245,33 @@ for (const [title, count, transports] of [
   })
 }
 
+test('R23 while three requests of the origin are kept open, a stream is not opened', async ({
+  page,
+  net,
+  hubServer,
+}) => {
+  await openPage(page, hubServer, net, ['sse', 'poll'])
+  const told = await page.evaluate(async () => {
+    const { harness } = window
+    for (const slot of [0, 1, 2]) {
+      const name = `holdfast:${location.origin}:${slot}`
+      await new Promise<void>((taken) => {
+        void navigator.locks.request(name, () => {
+          taken()
+          return new Promise(() => undefined)
+        })
+      })
+    }
+    const client = harness.createClient()
+    const ends: string[] = []
+    client.on('trace', ({ kind, transport, code }) => kind === 'end' && ends.push(`${transport} ${code}`))
+    await harness.record(client).subscription.ready
+    await harness.until(() => ends.length > 0 && client.state.name === 'online', 'online')
+    return { first: ends[0], transport: client.state.transport }
+  })
+  expect(told).toEqual({ first: 'sse busy', transport: 'poll' })
+})
+
 // Only the protocol of Chromium can freeze a page.
 test(
   'R10 a frozen tab that thaws goes on from where it stood',
