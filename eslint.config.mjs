@@ -3,7 +3,15 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import globals from 'globals'
 import tseslint from 'typescript-eslint'
 
-const tests = ['**/*.test.ts', '**/*.test-d.ts', '**/*.spec.ts', 'e2e/**/*.ts', 'test/**/*.ts', 'src/testing/**/*.ts']
+const tests = [
+  '**/*.test.ts',
+  '**/*.test-d.ts',
+  '**/*.spec.ts',
+  'e2e/**/*.ts',
+  'middleboxes/**/*.ts',
+  'test/**/*.ts',
+  'src/testing/**/*.ts',
+]
 
 // Time and randomness come in through src/base/clock.ts, so that every wait in src can be tested without waiting.
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate']

@@ -12,8 +12,9 @@ export default defineConfig({
     ],
   },
   test: {
-    // x.test.ts is pure or on a fake clock; x.int.test.ts has a real hub on a free port. Types: *.test-d.ts, by tsc.
-    include: ['src/**/*.test.ts', 'demo-server/**/*.test.ts'],
+    // x.test.ts is pure or on a fake clock; x.int.test.ts has a real hub on a free port, in middleboxes/ behind a real proxy.
+    // Types: *.test-d.ts, by tsc.
+    include: ['src/**/*.test.ts', 'demo-server/**/*.test.ts', 'middleboxes/**/*.test.ts'],
     environment: 'node',
     restoreMocks: true,
     unstubGlobals: true,

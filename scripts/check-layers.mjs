@@ -26,7 +26,7 @@ const packages = {
   client: [],
   'client-entry': [],
 }
-const outsiders = ['demo-server', 'examples', 'e2e', 'bench']
+const outsiders = ['demo-server', 'examples', 'e2e', 'middleboxes', 'bench']
 const isTest = /\.(test|test-d|spec)\.ts$/
 
 function layerOf(file) {

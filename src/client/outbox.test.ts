@@ -1,85 +1,12 @@
 import { getEventListeners } from 'node:events'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { HoldfastError } from '../base/errors.ts'
-import type { Publish } from '../protocol/frames.ts'
-import { alarm } from '../testing/alarm.ts'
-import { FakeClock } from '../testing/fake-clock.ts'
-import type { LinkEnd } from '../transports/transport.ts'
-import { createOutbox } from './outbox.ts'
-import type { Carrier } from './live.ts'
-import type { OutboxEnv } from './outbox.ts'
+import { ack, fakeCarrier, HUB, refuse, setUpOutbox } from '../testing/test-outbox.ts'
 import { TIMING } from './timing.ts'
-import type { PublishOptions } from './types.ts'
-
-/** A carrier that keeps what it is given until the test answers. */
-const fakeCarrier = (duplex: boolean) => {
-  const batches: Publish[][] = []
-  const waiting: { resolve(): void; reject(end: LinkEnd): void }[] = []
-  const carrier: Carrier = {
-    duplex,
-    send(frames) {
-      batches.push(frames.map((frame) => JSON.parse(frame) as Publish))
-      return duplex
-        ? Promise.resolve()
-        : new Promise((resolve, reject: (end: LinkEnd) => void) => waiting.push({ resolve, reject }))
-    },
-  }
-  return { carrier, batches, sent: () => batches.flat().map((frame) => frame.sequence), waiting }
-}
-
-const HUB = { maxDataBytes: 100, maxBatchBytes: 262_144 }
-
-const setUp = (options: { max?: number; blocked?: () => boolean; untold?: boolean } = {}) => {
-  const clock = new FakeClock()
-  const outcomes: string[] = []
-  const live: { -readonly [Name in keyof OutboxEnv['live']]: OutboxEnv['live'][Name] } = {
-    carrier: undefined,
-    hub: options.untold ? undefined : HUB,
-    hubAheadMs: 5_000_000,
-    connection: { notBeforeMs: 0 },
-    catchUpMs: 0,
-  }
-  const step = alarm(clock, () => parts.pump())
-  const parts = createOutbox({
-    clock,
-    timing: TIMING,
-    options: { maxOutbox: options.max },
-    live,
-    blocked: options.blocked ?? (() => false),
-    refused: () => undefined,
-    step,
-  })
-  /** As the links and the driver use it. */
-  const outbox = {
-    ...parts,
-    attach(carrier: Carrier | undefined) {
-      live.carrier = carrier
-      step()
-    },
-    step,
-  }
-  const publish = (data: unknown, publishOptions: PublishOptions = {}): Promise<void> =>
-    outbox.publish('a', data, publishOptions).then(
-      ({ id }) => void outcomes.push(`${JSON.stringify(data)} ${id}`),
-      (error: unknown) => void outcomes.push(`${JSON.stringify(data)} ${(error as HoldfastError).code}`),
-    )
-  return { clock, live, outbox, outcomes, publish }
-}
-
-type TestOutbox = ReturnType<typeof setUp>['outbox']
-const ack = (outbox: TestOutbox, sequence: number): void => {
-  outbox.ack({ type: 'ack', sequence, position: `E.${sequence}.m${sequence}`, id: `m${sequence}` })
-  outbox.step()
-}
-const refuse = (outbox: TestOutbox, sequence: number, code: string): void => {
-  outbox.refuse({ type: 'error', sequence, code, message: '' })
-  outbox.step()
-}
 
 describe('the order', () => {
   it('§8.8 one turn leaves as one batch; on HTTP the next waits for the answer', async () => {
-    const { clock, outbox, publish } = setUp()
+    const { clock, outbox, publish } = setUpOutbox()
     const { carrier, batches, waiting } = fakeCarrier(false)
     outbox.attach(carrier)
     for (const data of [1, 2]) void publish(data)
@@ -95,7 +22,7 @@ describe('the order', () => {
   })
 
   it('§8.8 a new link gets everything without an answer first, oldest first, with the same `until`', async () => {
-    const { clock, outbox, publish } = setUp()
+    const { clock, outbox, publish } = setUpOutbox()
     const [one, two] = [fakeCarrier(true), fakeCarrier(true)]
     outbox.attach(one.carrier)
     for (const data of [1, 2, 3]) void publish(data)
@@ -111,7 +38,7 @@ describe('the order', () => {
   })
 
   it('§8.7 after a refusal that can be retried nothing overtakes it', async () => {
-    const { clock, outbox, publish } = setUp()
+    const { clock, outbox, publish } = setUpOutbox()
     const { carrier, sent } = fakeCarrier(true)
     outbox.attach(carrier)
     for (const data of [1, 2, 3]) void publish(data)
@@ -128,7 +55,7 @@ describe('the order', () => {
 
   it('waits for the start of an own subscription, and everything behind it too', async () => {
     let blocked = true
-    const { clock, outbox, publish } = setUp({ blocked: () => blocked })
+    const { clock, outbox, publish } = setUpOutbox({ blocked: () => blocked })
     const { carrier, sent } = fakeCarrier(true)
     outbox.attach(carrier)
     void publish(1)
@@ -140,7 +67,7 @@ describe('the order', () => {
   })
 
   it('§8.5 sends nothing before the hub has told its clock', async () => {
-    const { clock, live, outbox, publish } = setUp({ untold: true })
+    const { clock, live, outbox, publish } = setUpOutbox({ untold: true })
     const { carrier, sent } = fakeCarrier(true)
     outbox.attach(carrier)
     void publish(1)
@@ -154,7 +81,7 @@ describe('the order', () => {
 
 describe('the outcome', () => {
   it('R7 without an answer in the resend time it is unknown, not failed', async () => {
-    const { clock, outbox, publish, outcomes } = setUp()
+    const { clock, outbox, publish, outcomes } = setUpOutbox()
     outbox.attach(fakeCarrier(true).carrier)
     void publish(1)
     await clock.advance(TIMING.resendMs)
@@ -163,14 +90,14 @@ describe('the outcome', () => {
   })
 
   it('R7 what was never sent is certainly not appended', async () => {
-    const { clock, publish, outcomes } = setUp()
+    const { clock, publish, outcomes } = setUpOutbox()
     void publish(1, { timeoutMs: 50 })
     await clock.advance(50)
     expect(outcomes).toEqual(['1 timeout'])
   })
 
   it('R7 a refusal after a copy without an answer is unknown', async () => {
-    const { clock, outbox, publish, outcomes } = setUp()
+    const { clock, outbox, publish, outcomes } = setUpOutbox()
     const [one, two] = [fakeCarrier(true), fakeCarrier(true)]
     outbox.attach(one.carrier)
     void publish(1)
@@ -182,7 +109,7 @@ describe('the outcome', () => {
   })
 
   it('a refusal of the only copy tells its code', async () => {
-    const { clock, outbox, publish, outcomes } = setUp()
+    const { clock, outbox, publish, outcomes } = setUpOutbox()
     outbox.attach(fakeCarrier(true).carrier)
     void publish(1)
     await clock.settle()
@@ -192,7 +119,7 @@ describe('the outcome', () => {
   })
 
   it('§8.9 when the user is another one, what was sent is unknown and what was not is sent', async () => {
-    const { clock, outbox, publish, outcomes } = setUp()
+    const { clock, outbox, publish, outcomes } = setUpOutbox()
     const [one, two] = [fakeCarrier(true), fakeCarrier(true)]
     outbox.attach(one.carrier)
     void publish(1)
@@ -211,14 +138,14 @@ describe('the outcome', () => {
     ['is not JSON', {}, undefined, {}, 'invalid-argument'],
     ['was aborted before', {}, 1, { signal: AbortSignal.abort() }, 'aborted'],
   ])('what %s is refused at once and typed', async (_, options, data, publishOptions, code) => {
-    const { clock, publish, outcomes } = setUp(options)
+    const { clock, publish, outcomes } = setUpOutbox(options)
     void publish(data, publishOptions)
     await clock.settle()
     expect(outcomes[0]?.endsWith(code)).toBe(true)
   })
 
   it('an abort is `aborted` before the first send and `unknown` after it', async () => {
-    const { clock, outbox, publish, outcomes } = setUp()
+    const { clock, outbox, publish, outcomes } = setUpOutbox()
     const [early, late] = [new AbortController(), new AbortController()]
     void publish(1, { signal: early.signal })
     await clock.settle()
@@ -232,7 +159,7 @@ describe('the outcome', () => {
   })
 
   it('a signal may be that of many publishes; no listener outlives them', async () => {
-    const { clock, outbox, publish, outcomes } = setUp()
+    const { clock, outbox, publish, outcomes } = setUpOutbox()
     const controller = new AbortController()
     const { signal } = controller
     outbox.attach(fakeCarrier(true).carrier)
@@ -246,7 +173,7 @@ describe('the outcome', () => {
   })
 
   it('close() settles all and leaves no timer', async () => {
-    const { clock, outbox, publish, outcomes } = setUp()
+    const { clock, outbox, publish, outcomes } = setUpOutbox()
     void publish(1)
     await clock.settle()
     outbox.close()
@@ -256,7 +183,7 @@ describe('the outcome', () => {
   })
 
   it('R16 a publisher that fails backs off', async () => {
-    const { clock, outbox, publish } = setUp()
+    const { clock, outbox, publish } = setUpOutbox()
     const { carrier, batches, waiting } = fakeCarrier(false)
     outbox.attach(carrier)
     void publish(1)
@@ -280,7 +207,7 @@ describe('whatever happens to the links', () => {
     })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.boolean(), async (steps, duplex) => {
-        const { clock, outbox, publish, outcomes } = setUp()
+        const { clock, outbox, publish, outcomes } = setUpOutbox()
         const log: number[] = []
         let link = fakeCarrier(duplex)
         let read = 0

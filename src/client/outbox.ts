@@ -65,6 +65,8 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
   let nextSequence = 1
   /** A batch is being handed over; on a carrier that is not duplex: answered. */
   let busy = false
+  /** Publishes of the next batch at most. */
+  let most = MAX_BATCH
   let failures = 0
   let notBeforeMs = 0
 
@@ -104,7 +106,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     if (rest.some((item) => item.inFlight)) return batch
     for (const item of rest) {
       room -= item.bytes + 1_024
-      if (batch.length === MAX_BATCH || env.blocked(item.frame.channel) || (room < 0 && batch.length)) break
+      if (batch.length === most || env.blocked(item.frame.channel) || (room < 0 && batch.length)) break
       if (!item.frame.until) {
         item.frame.until = Math.round(clock.now() + live.hubAheadMs + timing.resendMs)
         item.giveUpMs = Math.min(item.giveUpMs, clock.now() + timing.resendMs)
@@ -128,14 +130,19 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     busy = false
     // An answer of the hub with an error status refused the whole request; anything else may have been appended.
     const cause = end?.code === 'refused' ? blame(end) : null
+    // Too large for the hub, or for a box before it that takes less: half as many may pass.
+    const tooLarge = end?.status === 413
+    most = tooLarge ? Math.ceil(batch.length / 2) : Math.min(MAX_BATCH, 2 * most)
     for (const item of batch) {
       // On a duplex link the answers are still to come.
       if (!item.inFlight || (on.duplex && !end)) continue
       item.inFlight = false
-      if (cause) item.copies--
-      if (cause === 'transport') reject(item, 'bad-request', end?.detail, end?.status)
+      if (cause || tooLarge) item.copies--
+      if (tooLarge) {
+        if (batch.length === 1) reject(item, 'too-large', end?.detail, 413)
+      } else if (cause === 'transport') reject(item, 'bad-request', end?.detail, end?.status)
     }
-    if (end && cause !== 'transport') backOff(end.retryAfterMs)
+    if (end && !tooLarge && cause !== 'transport') backOff(end.retryAfterMs)
     if (end && cause === 'auth') env.refused(end)
     step()
   }

@@ -183,10 +183,7 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
       link = (read && transport.read ? transport.read : transport.open)(request, {
         data,
         alive,
-        end(reason) {
-          const [error] = readServerBatch(reason.batch ?? '') ?? []
-          end(error?.type === 'error' ? { ...reason, detail: error.message } : reason)
-        },
+        end,
       })
     } catch (cause) {
       await Promise.resolve()

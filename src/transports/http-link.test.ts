@@ -56,7 +56,7 @@ describe('httpLink send()', () => {
     [
       'refused',
       () => new HttpResponse(refusal, { status: 503, headers: { ...hub, 'retry-after': '2' } }),
-      { status: 503, batch: refusal, retryAfterMs: 2000 },
+      { status: 503, detail: 'no', retryAfterMs: 2000 },
     ],
     ['foreign', () => HttpResponse.html(portal, { status: 502 }), { status: 502, detail: 'Please log in' }],
     ['failed', () => HttpResponse.error(), {}],

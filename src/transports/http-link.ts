@@ -80,7 +80,6 @@ export const httpLink =
             status: response?.status,
             retryAfterMs: retryAfterMs(response?.headers.get('retry-after') ?? '', clock.wall()),
             detail: detailOf(text),
-            batch: ended === 'refused' ? text : undefined,
           })
         }
         const limit = (ms: number): void => {

@@ -42,13 +42,12 @@ describe.each(transports)('%s: answers that a hub would not give', (name, make) 
   }
 
   it.each([[401, 403, 404, 405, 408, 413, 415, 429, 500, 503]].flat())(
-    'R16 %i of the hub is refused, with its batch',
+    'R16 %i of the hub is refused, with its message',
     async (status) => {
       expect(await endOf(make(), text(refusal, status, CONTENT_TYPE))).toEqual({
         code: 'refused',
         status,
-        batch: refusal,
-        detail: refusal,
+        detail: 'no',
         retryAfterMs: undefined,
       })
     },

@@ -21,6 +21,6 @@ export const retryAfterMs = (value: string, wallMs: number): number | undefined 
   return ms >= 0 ? Math.min(ms, 300_000) : undefined
 }
 
-/** A person's answer to "what was that": the title of a page, else the text from its start. */
+/** A person's answer to "what was that": the message of the hub's error, the title of a page, else the text from its start. */
 export const detailOf = (text: string): string | undefined =>
-  (/<title[^>]*>([^<]+)/i.exec(text)?.[1] ?? text).trim().slice(0, 200) || undefined
+  (/(?<=<title[^>]*>|"message":")[^<"]+/i.exec(text)?.[0] ?? text).trim().slice(0, 200) || undefined

@@ -31,10 +31,8 @@ export interface LinkEnd {
   readonly status?: number | undefined
   /** From `Retry-After`: milliseconds; a date is turned into them. Absent when missing or nonsense; at most 5 minutes. */
   readonly retryAfterMs?: number | undefined
-  /** A body or close reason, cut to 200 characters. For `explain()`; never parsed, never shown as HTML. */
+  /** The hub's message, a page's title or text, or a close reason, cut to 200 characters. For `explain()`; never parsed, never shown as HTML. */
   readonly detail?: string | undefined
-  /** The batch of an error answer, when the answer is the hub's by its content type. */
-  readonly batch?: string | undefined
 }
 
 export interface LinkHandlers {
