@@ -32,7 +32,7 @@ function build(inputs, output, { external = peers, plugins = [stripTypes, resolv
 }
 
 const client = { index: 'src/index.ts', core: 'src/core.ts' }
-const server = { server: 'src/server.ts' }
+const server = { server: 'src/server.ts', testing: 'src/testing.ts' }
 const bundled = (module) => ({ external: [], plugins: [stripTypes, resolve(), minify(module)] })
 
 export default [

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { findWeather, weathers } from './fault-proxy/index.ts'
 import { readJson, sendJson } from './json.ts'
 import type { WeatherRoom } from './weather-rooms.ts'
+import { findWeather, weathers } from './weather.ts'
 
 const maxLogLines = 100
 

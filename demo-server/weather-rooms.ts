@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { applyWeather, createFaults, findWeather, handleRequest, handleUpgrade } from './fault-proxy/index.ts'
-import type { Faults, Weather } from './fault-proxy/index.ts'
-import { isOpeningRule } from './fault-proxy/rule.ts'
+import { createFaults, isOpeningRule, proxyRequest, proxyUpgrade } from 'holdfast/testing'
+import type { Faults } from 'holdfast/testing'
 import { sendJson } from './json.ts'
+import { applyWeather, findWeather } from './weather.ts'
+import type { Weather } from './weather.ts'
 
 /** One set of faults with a name: the same hub, reached through a network as bad as one likes. */
 export interface WeatherRoom {
@@ -142,12 +143,12 @@ export function createWeatherRooms({
     room: find,
     request(req, res, id) {
       const room = find(id)
-      if (room) handleRequest(req, res, proxied(room))
+      if (room) proxyRequest(req, res, proxied(room))
       else sendJson(res, 503, { error: tooMany })
     },
     upgrade(req, socket, head, id) {
       const room = find(id)
-      if (room) handleUpgrade(req, socket, head, proxied(room))
+      if (room) proxyUpgrade(req, socket, head, proxied(room))
       else socket.destroy()
     },
     close() {

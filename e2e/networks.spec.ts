@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import type * as Holdfast from 'holdfast'
-import type { Rule } from '../demo-server/fault-proxy/index.ts'
+import type { Rule } from 'holdfast/testing'
 import { expect, SCALE, test } from './hub-fixture.ts'
 
 const RUNS = 20

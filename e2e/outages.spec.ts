@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import type * as Holdfast from 'holdfast'
-import type { Rule } from '../demo-server/fault-proxy/index.ts'
+import type { Rule } from 'holdfast/testing'
 import { expect, onTransport, received, SCALE, seenBy, startClient, test } from './hub-fixture.ts'
 import type { Room } from './hub-fixture.ts'
 

@@ -1,5 +1,6 @@
 // Who may import whom, and no cycles. dependency-cruiser parses and resolves; the rules are the tables below.
 //   base ← protocol ← transports ← client ← index, core        base ← protocol ← server ← integrations
+//   fault-proxy ← testing-entry → server: what users get of src/testing never meets the client
 import { existsSync } from 'node:fs'
 import { cruise } from 'dependency-cruiser'
 
@@ -14,7 +15,19 @@ const mayImport = {
   integrations: ['base', 'protocol', 'integrations', ...clientSide, ...serverSide],
   'client-entry': ['base', 'protocol', ...clientSide],
   'server-entry': ['base', 'protocol', ...serverSide, 'integrations'],
-  testing: ['base', 'protocol', 'testing', 'integrations', ...clientSide, ...serverSide],
+  // The proxy breaks the traffic of anybody's application, so it knows nothing of ours but what bytes look like.
+  'fault-proxy': ['fault-proxy'],
+  'testing-entry': ['fault-proxy', 'testing-entry', ...serverSide],
+  testing: [
+    'base',
+    'protocol',
+    'testing',
+    'fault-proxy',
+    'testing-entry',
+    'integrations',
+    ...clientSide,
+    ...serverSide,
+  ],
   cli: ['base', 'protocol', 'cli', 'integrations', ...clientSide, ...serverSide],
 }
 // The client is handed its transports, so that the unused ones are shaken away: it may know their types only.
@@ -32,6 +45,8 @@ const isTest = /\.(test|test-d|spec)\.ts$/
 function layerOf(file) {
   if (/^src\/(index|core)\.ts$/.test(file)) return 'client-entry'
   if (file === 'src/server.ts') return 'server-entry'
+  if (file === 'src/testing.ts' || file === 'src/testing/test-server.ts') return 'testing-entry'
+  if (file.startsWith('src/testing/fault-proxy/')) return 'fault-proxy'
   return /^src\/([^/]+)\//.exec(file)?.[1]
 }
 

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { askUpstream, readBody } from './http-message.ts'
 import type { Upstream } from './http-message.ts'
-import type { Faults } from './faults.ts'
+import type { InnerFaults } from './faults.ts'
 import type { ActiveRule } from './rule-table.ts'
 import type { Link } from './link.ts'
+import { rewriteBody } from './rewrite-body.ts'
 
 /** A whole answer. */
 export interface Answer {
@@ -15,19 +16,21 @@ export interface Answer {
 
 /** A request whose body was read, for actions that need the whole exchange. */
 export interface Question {
-  readonly faults: Faults
+  readonly faults: InnerFaults
   readonly upstream: Upstream
   readonly req: IncomingMessage
   readonly target: string
   readonly pathname: string
+  /** Of the request as it goes on. */
+  readonly rawHeaders: readonly string[]
   readonly body: Buffer
 }
 
 /** Asks the hub on a link of its own, which outlives the client's. Undefined when there was no whole answer. */
 export function ask(question: Question): Promise<Answer | undefined> {
-  const { faults, upstream, req, target, pathname, body } = question
+  const { faults, upstream, req, target, pathname, rawHeaders, body } = question
   return new Promise((resolve) => {
-    const request = askUpstream(upstream, req, target)
+    const request = askUpstream(upstream, req, target, rawHeaders)
     const stop = (): void => {
       request.destroy()
     }
@@ -63,9 +66,10 @@ function give(link: Link, res: ServerResponse, answer: Answer | undefined): void
     return
   }
   link.log({ kind: 'status', status: answer.status })
+  const { rawHeaders, body } = rewriteBody(link, 'down', answer)
   res.sendDate = false
-  res.writeHead(answer.status, answer.statusMessage, [...answer.rawHeaders])
-  res.end(answer.body)
+  res.writeHead(answer.status, answer.statusMessage, [...rawHeaders])
+  res.end(body)
 }
 
 const previousAnswers = new WeakMap<ActiveRule, Answer>()

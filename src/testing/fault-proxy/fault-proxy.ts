@@ -1,13 +1,14 @@
 import http from 'node:http'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { createFaults } from './faults.ts'
+import { createFaults, innerOf } from './faults.ts'
 import type { Faults, FaultsOptions } from './faults.ts'
 import type { Upstream } from './http-message.ts'
-import { handleRequest } from './http-proxy.ts'
+import { proxyRequest } from './http-proxy.ts'
 import { acceptConnection } from './tcp-connection.ts'
-import { handleUpgrade } from './websocket-proxy.ts'
+import { proxyUpgrade } from './websocket-proxy.ts'
 
+/** Options of `startFaultProxy`. */
 export interface FaultProxyOptions extends FaultsOptions {
   readonly upstream: Upstream
   /** @default 0, any free port */
@@ -16,6 +17,7 @@ export interface FaultProxyOptions extends FaultsOptions {
   readonly host?: string
 }
 
+/** A proxy on a port of its own. */
 export interface FaultProxy {
   readonly port: number
   /** `http://127.0.0.1:<port>` */
@@ -33,13 +35,13 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   // No deadline of its own: a proxy that ends slow requests would hide what the hub does about them.
   const server = http.createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 })
   server.on('request', (req, res) => {
-    handleRequest(req, res, proxied)
+    proxyRequest(req, res, proxied)
   })
   server.on('upgrade', (req, socket, head) => {
-    handleUpgrade(req, socket, head, proxied)
+    proxyUpgrade(req, socket, head, proxied)
   })
   const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
-    const connection = acceptConnection(socket, faults)
+    const connection = acceptConnection(socket, innerOf(faults))
     if (connection !== undefined) server.emit('connection', connection)
   })
   await new Promise<void>((resolve, reject) => {

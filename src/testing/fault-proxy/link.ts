@@ -83,13 +83,14 @@ export class Link {
   }
 
   /** Writes that a rule took effect here. */
-  fired(active: ActiveRule, direction?: Direction): void {
+  fired(active: ActiveRule, direction?: Direction, frameType?: string): void {
     const lane = direction === undefined ? undefined : this[direction]
     this.log({
       kind: 'fault',
       rule: active.id,
       action: active.rule.action.type,
       ...(direction === undefined ? {} : { direction, bytes: lane?.passed ?? 0 }),
+      ...(frameType === undefined ? {} : { frameType }),
     })
   }
 

@@ -38,10 +38,13 @@ export async function startRig(options: Partial<FaultProxyOptions> = {}): Promis
     void bodyOf(req).then((body) => {
       requests.push(`${req.method ?? ''} ${req.url ?? ''} ${body}`)
       if (req.url === '/stream') {
-        res.writeHead(200, { 'Content-Type': 'text/event-stream' })
+        res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Content-Encoding': 'identity' })
         res.flushHeaders()
         streams.push(res)
         res.on('close', () => leave(streams, res))
+      } else if (req.url?.endsWith('/echo')) {
+        res.setHeader('Content-Type', 'application/json')
+        res.end(body)
       } else {
         res.setHeader('X-Twice', ['a', 'b'])
         res.end(`answer ${requests.length}: ${body}`)

@@ -24,10 +24,11 @@ export interface FaultsOptions {
   readonly random?: () => number
 }
 
+/** A rule that was added, and what became of it. */
 export interface RuleStatus {
   readonly id: number
   readonly rule: Rule
-  /** Links it fired on. */
+  /** Links it fired on; frames, for `inject` and `replace`. */
   readonly fired: number
   /** `times` is used up. */
   readonly spent: boolean
@@ -46,7 +47,7 @@ const defaults: FaultSettings = Object.freeze({
 
 /** One set of rules, the links that they act on, and the log of what happened. */
 export interface Faults {
-  readonly settings: FaultSettings
+  /** In the order in which they were added. */
   readonly rules: readonly RuleStatus[]
   /** The newest `maxEvents` lines, oldest first. */
   readonly log: readonly FaultEvent[]
@@ -56,6 +57,7 @@ export interface Faults {
   readonly openLinks: number
   /** Adds a rule and returns its id. It acts on living links too, from their next chunk on. @throws RuleError */
   add(rule: Rule): number
+  /** Removes one rule, as `clear` removes all. False when there is none with this id. */
   remove(id: number): boolean
   /** Removes all rules: new traffic is unaffected, slowed links run freely, suppressed ones stay dead. */
   clear(): void
@@ -67,10 +69,20 @@ export interface Faults {
   waitFor(predicate: (event: FaultEvent) => boolean, timeoutMs?: number): Promise<FaultEvent>
   /** Destroys every link and timer. New traffic is refused. */
   close(): void
-  /** For the proxy itself: a new link. @internal */
+}
+
+/** What the proxy itself needs of a set of faults. */
+export interface InnerFaults {
+  readonly settings: FaultSettings
   openLink(kind: LinkKind, path: string | undefined, owner: LinkOwner): Link
-  /** For the proxy itself: the first rule that decides how this link opens. @internal */
+  /** The first rule that decides how this link opens. */
   opening(link: Link, types: readonly string[]): ActiveRule | undefined
+}
+
+/** The inner side of what `createFaults` made. @throws TypeError for anything else */
+export function innerOf(faults: Faults): InnerFaults {
+  if (faults instanceof FaultSet) return faults
+  throw new TypeError('holdfast: `faults` must come from createFaults, startFaultProxy or startTestServer')
 }
 
 /** Makes an empty set of faults: until a rule is added, nothing is changed. */
@@ -78,7 +90,7 @@ export function createFaults(options: FaultsOptions = {}): Faults {
   return new FaultSet({ ...defaults, ...options })
 }
 
-class FaultSet implements Faults {
+class FaultSet implements Faults, InnerFaults {
   readonly settings: FaultSettings
   readonly #table = new RuleTable()
   readonly #events: EventLog
@@ -188,7 +200,7 @@ class FaultSet implements Faults {
 
   opening(link: Link, types: readonly string[]): ActiveRule | undefined {
     for (const active of this.#table.all()) {
-      if (!active.opening || (isSpent(active) && !active.watching)) continue
+      if (active.stage !== 'opening' || (isSpent(active) && !active.watching)) continue
       if (!this.#table.concerns(active, link) || !framesMatch(active, types)) continue
       link.claim(active)
       return active

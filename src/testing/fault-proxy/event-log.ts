@@ -15,9 +15,11 @@ export interface FaultEvent {
   readonly bytes?: number
   readonly path?: string
   readonly status?: number
+  /** With `frame`, and with `fault` of `inject` and `replace`: the type of the frame that matched. */
   readonly frameType?: string
 }
 
+/** Told of each event of the log. */
 export type FaultListener = (event: FaultEvent) => void
 
 /** A bounded log that can be waited on: the oldest lines are dropped and counted. */

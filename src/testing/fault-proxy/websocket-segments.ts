@@ -1,4 +1,5 @@
-import { MessageText, summaryOf } from './segments.ts'
+import { randomBytes } from 'node:crypto'
+import { MessageText, messageOf } from './segments.ts'
 import type { Segment, Segmenter } from './segments.ts'
 
 interface Header {
@@ -34,13 +35,39 @@ function unmask(part: Buffer, mask: Buffer | undefined, offset: number): Buffer 
   return plain
 }
 
+/** A text message in one frame. From a client it is masked, or the hub would refuse it. */
+function textFrame(batch: string, masked: boolean): Buffer {
+  const payload = Buffer.from(batch)
+  const mask = masked ? randomBytes(4) : undefined
+  const short = payload.length < 126 ? payload.length : payload.length < 65_536 ? 126 : 127
+  const head = Buffer.alloc(2 + (short === 126 ? 2 : short === 127 ? 8 : 0))
+  head[0] = 0x80 | text
+  head[1] = (masked ? 0x80 : 0) | short
+  if (short === 126) head.writeUInt16BE(payload.length, 2)
+  if (short === 127) head.writeBigUInt64BE(BigInt(payload.length), 2)
+  return Buffer.concat([head, mask ?? Buffer.alloc(0), unmask(payload, mask, 0)])
+}
+
 /** One direction of a WebSocket. A segment ends with each text message; compressed ones are not understood. */
 export function webSocketSegmenter(): Segmenter {
   const message = new MessageText()
   let headerBytes: Buffer = Buffer.alloc(0)
   let header: Header | undefined
   let payloadSeen = 0
+  /** Between the first frame of a message and its last. */
+  let inMessage = false
   let inText = false
+  /** Frames of control in the midst of a message: they are no part of it, and outlive a change of it. */
+  const controls = new MessageText()
+
+  const endOfFrame = ({ opcode, final, mask }: Header, data: Buffer): Segment | undefined => {
+    if (opcode >= 0x8) return inMessage ? undefined : { data, apart: true }
+    if (!final) return undefined
+    inMessage = false
+    const before = controls.takeBytes() ?? Buffer.alloc(0)
+    const encode = (batch: string): Buffer => Buffer.concat([before, textFrame(batch, mask !== undefined)])
+    return { data, ends: messageOf(message.take(), encode) }
+  }
 
   return {
     push(chunk) {
@@ -56,19 +83,28 @@ export function webSocketSegmenter(): Segmenter {
             header = readHeader(headerBytes)
           }
           if (header === undefined) break
-          headerBytes = Buffer.alloc(0)
           payloadSeen = 0
-          if (header.opcode === text) inText = true
-          else if (header.opcode !== continuation && header.opcode < 0x8) inText = false
+          const { opcode } = header
+          if (opcode >= 0x8) {
+            if (inMessage) controls.add(headerBytes)
+          } else {
+            inMessage = true
+            if (opcode !== continuation) inText = opcode === text
+          }
+          headerBytes = Buffer.alloc(0)
         }
         const part = chunk.subarray(at, at + header.length - payloadSeen)
-        if (header.opcode < 0x8 && inText) message.add(unmask(part, header.mask, payloadSeen))
+        if (header.opcode < 0x8) {
+          if (inText) message.add(unmask(part, header.mask, payloadSeen))
+        } else if (inMessage) {
+          controls.add(part)
+        }
         at += part.length
         payloadSeen += part.length
         if (payloadSeen < header.length) break
-        const ends = header.final && header.opcode < 0x8
-        if (ends) {
-          segments.push({ data: chunk.subarray(start, at), ends: summaryOf(message.take()) })
+        const segment = endOfFrame(header, chunk.subarray(start, at))
+        if (segment !== undefined) {
+          segments.push(segment)
           start = at
         }
         header = undefined

@@ -31,9 +31,19 @@ export function targetOf(url: string, stripPrefix = ''): RequestTarget | undefin
   return { target, pathname: target.split('?', 1)[0] ?? '/' }
 }
 
+/** A body in which frames can be found: one JSON text, as it is. */
+export function isJsonBody(type = '', encoding = 'identity'): boolean {
+  return encoding === 'identity' && /json|^text\/plain|^$/i.test(type)
+}
+
 /** Starts a request to the upstream, on a connection of its own: an end or RST then concerns no other link. */
-export function askUpstream(upstream: Upstream, req: IncomingMessage, target: string): ClientRequest {
-  const headers = [...req.rawHeaders]
+export function askUpstream(
+  upstream: Upstream,
+  req: IncomingMessage,
+  target: string,
+  rawHeaders: readonly string[] = req.rawHeaders,
+): ClientRequest {
+  const headers = [...rawHeaders]
   // Node would say "close" for us, and the hub's answer to that would end the client's keep-alive connection.
   if (req.headers.connection === undefined && req.httpVersion === '1.1') headers.push('Connection', 'keep-alive')
   return http.request({
@@ -72,10 +82,10 @@ export function readBody(message: IncomingMessage, maxBytes: number): Promise<Bu
 
 /** How to look for frames in a body. */
 export function segmenterFor(message: IncomingMessage): Segmenter {
-  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = message.headers
-  if (encoding !== 'identity') return opaqueSegmenter()
-  if (/^text\/event-stream/i.test(type)) return eventStreamSegmenter()
-  return /json|^text\/plain|^$/i.test(type) ? jsonSegmenter() : opaqueSegmenter()
+  const { 'content-type': type, 'content-encoding': encoding } = message.headers
+  if (isJsonBody(type, encoding)) return jsonSegmenter()
+  const isStream = /^text\/event-stream/i.test(type ?? '') && (encoding ?? 'identity') === 'identity'
+  return isStream ? eventStreamSegmenter() : opaqueSegmenter()
 }
 
 /** Status line and headers as raw HTTP, for a socket that no server response owns any more. */

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { FrameFeed } from './frame-feed.ts'
+import { innerOf } from './faults.ts'
 import type { FaultSettings } from './faults.ts'
 import { askUpstream, endSocket, rawHead, targetOf } from './http-message.ts'
 import type { ProxyOptions } from './http-proxy.ts'
@@ -18,14 +19,15 @@ interface Sides {
 }
 
 /** Proxies one upgrade and the WebSocket that it becomes. */
-export function handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, options: ProxyOptions): void {
+export function proxyUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, options: ProxyOptions): void {
   socket.on('error', () => {})
   const address = targetOf(req.url ?? '/', options.stripPrefix)
   if (address === undefined) {
     socket.end(rawHead(400, 'Bad Request', ['Connection', 'close']))
     return
   }
-  const { faults, upstream } = options
+  const { upstream } = options
+  const faults = innerOf(options.faults)
   const sides: Sides = { client: socket }
   const link: Link = faults.openLink('ws', address.pathname, {
     kill(how) {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import type { Faults } from './faults.ts'
+import type { InnerFaults } from './faults.ts'
 import { endSocket } from './http-message.ts'
 import type { Resettable } from './http-message.ts'
 import { Lane } from './lane.ts'
@@ -16,7 +16,7 @@ export class TcpConnection extends Duplex implements Resettable {
   readonly #down: Lane
   #writeDone: (() => void) | undefined
 
-  constructor(socket: Socket, link: Link, faults: Faults) {
+  constructor(socket: Socket, link: Link, faults: InnerFaults) {
     super({ allowHalfOpen: true })
     this.#socket = socket
     this.#link = link
@@ -126,7 +126,7 @@ export class TcpConnection extends Duplex implements Resettable {
 }
 
 /** Takes a client's connection. Undefined when a rule decided that nobody answers it. */
-export function acceptConnection(socket: Socket, faults: Faults): TcpConnection | undefined {
+export function acceptConnection(socket: Socket, faults: InnerFaults): TcpConnection | undefined {
   socket.setNoDelay(true)
   socket.on('error', () => {})
   const link = faults.openLink('tcp', undefined, {

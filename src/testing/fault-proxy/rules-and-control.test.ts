@@ -4,12 +4,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { controlHandler } from './control.ts'
 import { createFaults } from './faults.ts'
 import type { Faults } from './faults.ts'
-import { handleRequest } from './http-proxy.ts'
+import { proxyRequest } from './http-proxy.ts'
 import { openSocket, send, startRig } from './test-rig.ts'
 import type { Rig } from './test-rig.ts'
 import { parseCut, parseRule } from './validate-rule.ts'
-import { applyWeather, findWeather, weathers } from './weather.ts'
-import { handleUpgrade } from './websocket-proxy.ts'
+import { proxyUpgrade } from './websocket-proxy.ts'
 
 const undo: (() => Promise<void> | void)[] = []
 afterEach(async () => {
@@ -24,9 +23,9 @@ async function mount(): Promise<{ rig: Rig; faults: Faults; port: number }> {
   const control = controlHandler(faults)
   const server = http.createServer((req, res) => {
     if (req.url?.startsWith('/control')) control(req, res)
-    else handleRequest(req, res, options)
+    else proxyRequest(req, res, options)
   })
-  server.on('upgrade', (req, socket, head) => handleUpgrade(req, socket, head, options))
+  server.on('upgrade', (req, socket, head) => proxyUpgrade(req, socket, head, options))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   undo.push(async () => {
     faults.close()
@@ -56,8 +55,18 @@ describe('validation names the bad field', () => {
     [{ action: { type: 'limit' } }, 'action.bytes'],
     [{ action: { type: 'slice', bytes: 0 } }, 'action.bytes'],
     [{ action: { type: 'respond', status: 99 } }, 'action.status'],
+    [{ action: { type: 'inject', frame: {} } }, 'match.frame'],
+    [{ match: { kind: 'tcp' }, action: { type: 'inject', frame: {} } }, 'match.kind'],
+    [{ match: { frame: 'run' }, action: { type: 'inject' } }, 'action.frame'],
+    [{ match: { frame: 'run' }, action: { type: 'inject', frame: [1] } }, 'action.frame'],
+    [{ match: { frame: 'run' }, action: { type: 'inject', frame: {}, where: 'beside' } }, 'action.where'],
+    [{ match: { frame: 'run' }, action: { type: 'inject', frame: { data: 'x'.repeat(1_048_576) } } }, 'action.frame'],
+    [{ match: { frame: 'run' }, action: { type: 'replace' } }, 'action.frame'],
+    [{ match: { frame: 'run' }, action: { type: 'replace', frame: {}, set: {} } }, 'action.frame'],
+    [{ match: { frame: 'run' }, action: { type: 'replace', set: 'x' } }, 'action.set'],
+    [{ match: { frame: 'run' }, action: { type: 'replace', set: { n: 1n } } }, 'action.set'],
     [{ action: { type: 'respond', status: 200, headers: { a: 'b\r\nc: d' } } }, 'action.headers.a'],
-  ])('%j: %s', (rule, field) => {
+  ])('%o: %s', (rule, field) => {
     expect(() => parseRule(rule)).toThrow(expect.objectContaining({ code: 'invalid-rule', field }))
   })
 
@@ -114,38 +123,5 @@ describe('mounted', () => {
     expect((await send(port, '/control', undefined, { method: 'DELETE' })).status).toBe(200)
     expect((await send(port, '/control', undefined, { method: 'PUT' })).status).toBe(405)
     expect(faults.rules).toEqual([])
-  })
-})
-
-describe('weather', () => {
-  it.each(weathers.map(({ id }) => id))('%s: its rules are valid, and its undo leaves nothing', (id) => {
-    const faults = createFaults()
-    const weather = findWeather(id)
-    expect(weather?.label).toBeTruthy()
-    expect(weather?.description).toMatch(/^[A-Z].*\.$/)
-    if (weather === undefined) return
-    const stop = applyWeather(faults, weather)
-    expect(faults.rules).toHaveLength(weather.rules.length)
-    stop()
-    expect(faults.rules).toEqual([])
-  })
-
-  it('captive-portal answers all with a page; everything-down cuts and refuses; the undo heals', async () => {
-    const { port, faults } = await mount()
-    const [portal, down] = [findWeather('captive-portal'), findWeather('everything-down')]
-    if (portal === undefined || down === undefined) throw new Error('a weather is missing')
-    const living = openSocket(port, '/weather/a')
-    await living.sees('open')
-    const stop = applyWeather(faults, portal)
-    expect((await send(port, '/weather/a/poll')).headers?.['content-type']).toContain('text/html')
-    const refused = openSocket(port, '/weather/a')
-    await refused.sees('status 200')
-    refused.ws.terminate()
-    stop()
-    const heal = applyWeather(faults, down)
-    await living.sees('close 1006')
-    expect((await send(port, '/weather/a/poll')).end).toBe('ECONNRESET')
-    heal()
-    expect((await send(port, '/weather/a/poll')).end).toBe('ok')
   })
 })

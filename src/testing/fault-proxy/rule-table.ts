@@ -1,12 +1,12 @@
-import { isOpeningRule } from './rule.ts'
-import type { Rule } from './rule.ts'
+import { stageOf } from './rule.ts'
+import type { Direction, Rule, Stage } from './rule.ts'
 
 /** A rule in use. */
 export interface ActiveRule {
   readonly id: number
   readonly rule: Rule
-  readonly opening: boolean
-  /** Links it fired on. */
+  readonly stage: Stage
+  /** Links it fired on, or frames. */
   fired: number
   /** Links (or frames) it was compared with, for `nth`. */
   seen: number
@@ -31,7 +31,7 @@ export class RuleTable {
     const active: ActiveRule = {
       id: ++this.#lastId,
       rule,
-      opening: isOpeningRule(rule),
+      stage: stageOf(rule),
       fired: 0,
       seen: 0,
       watching: false,
@@ -85,10 +85,20 @@ export class RuleTable {
   wantsBody(link: LinkFacts): boolean {
     return this.#some(
       link,
-      ({ rule, opening }) =>
+      ({ rule, stage }) =>
         rule.match.held !== undefined ||
-        (opening && rule.match.frame !== undefined) ||
+        (stage === 'opening' && rule.match.frame !== undefined) ||
+        // The head says how long the body is, so it can go only when that is known.
+        (stage === 'frames' && rule.match.direction !== 'down') ||
         rule.action.type === 'duplicate',
+    )
+  }
+
+  /** True when a frame of this direction may have to be changed. */
+  wantsRewriting(link: LinkFacts, direction: Direction): boolean {
+    return this.#some(
+      link,
+      ({ rule, stage }) => stage === 'frames' && (rule.match.direction ?? direction) === direction,
     )
   }
 

@@ -112,6 +112,39 @@ describe('match', () => {
     expect(client.text()).not.toContain('[{"ty\r\n')
   })
 
+  it('frame in a JSON answer: nothing of its body comes, and the other direction does not count', async () => {
+    faults.add({ match: { path: '/echo', frame: 'b', direction: 'down' }, action: { type: 'reset' } })
+    const json = { headers: { 'Content-Type': 'application/json' } }
+    expect(await send(port, '/poll/echo', '[{"type":"a"}]', json)).toMatchObject({ end: 'ok' })
+    expect(await send(port, '/poll/echo', '[{"type":"b"}]', json)).toMatchObject({ body: '', end: 'ECONNRESET' })
+    expect(await fired('reset')).toMatchObject({ direction: 'down', bytes: 0 })
+    expect(rig.requests).toHaveLength(2)
+  })
+
+  it('frame and nth: the third of these frames, counted over all links', async () => {
+    faults.add({ match: { kind: 'ws', frame: 'b', direction: 'up', nth: 3 }, action: { type: 'reset' } })
+    const [first, second] = [openSocket(port), openSocket(port)]
+    for (const client of [first, second]) await client.sees('open')
+    first.ws.send('[{"type":"b"},{"type":"a"}]')
+    await first.sees('message [{"type":"b"},{"type":"a"}]')
+    second.ws.send('[{"type":"b"}]')
+    await second.sees('message [{"type":"b"}]')
+    second.ws.send('[{"type":"b"}]')
+    await second.sees('close 1006')
+    expect(first.ws.readyState).toBe(first.ws.OPEN)
+    first.ws.terminate()
+  })
+
+  it('kind: a rule for http leaves a WebSocket of the same path alone, and the other way round', async () => {
+    faults.add({ match: { kind: 'http', path: '/' }, action: { type: 'refuse' } })
+    const client = openSocket(port)
+    await client.sees('open')
+    faults.clear()
+    faults.add({ match: { kind: 'ws' }, action: { type: 'refuse' } })
+    expect((await send(port, '/')).end).toBe('ok')
+    client.ws.terminate()
+  })
+
   it('cut: the living links that match, at once', async () => {
     const [stream, socket] = [await openStream(), openSocket(port)]
     await socket.sees('open')
@@ -143,6 +176,17 @@ describe('kind tcp', () => {
     const client = get('/poll')
     expect(await client.end).toBe('ECONNRESET')
     expect(client.text()).toBe('HTTP/1.1 2')
+  })
+
+  it('fin after n raw bytes, and limit after a while', async () => {
+    const id = faults.add({ match: { kind: 'tcp' }, action: { type: 'fin', bytes: 10 } })
+    const client = get('/poll')
+    expect(await client.end).toBe('fin')
+    expect(client.text()).toBe('HTTP/1.1 2')
+    faults.remove(id)
+    faults.add({ match: { kind: 'tcp' }, action: { type: 'limit', ms: 20 } })
+    expect(await (await openStream()).end).toBe('fin')
+    await fired('limit')
   })
 
   it('slice, throttle and delay of raw bytes leave the answer whole', async () => {

@@ -114,6 +114,14 @@ describe('an action on the bytes of an answer', () => {
     await fired('reset')
   })
 
+  it('reset after n bytes: in the middle of a character', async () => {
+    faults.add({ match: { path: '/stream' }, action: { type: 'reset', bytes: 7 } })
+    const client = await openStream()
+    rig.streams[0]?.write('data: ü')
+    expect(await client.end).toBe('ECONNRESET')
+    expect(Buffer.concat(client.chunks).includes(Buffer.from('data: \u00c3\r\n', 'latin1'))).toBe(true)
+  })
+
   it('limit: a chunked answer ends in good order after n bytes, or after n ms', async () => {
     const id = faults.add({ match: { path: '/stream' }, action: { type: 'limit', bytes: 3 } })
     const stream = send(port, '/stream')

@@ -1,10 +1,11 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
-import type { Faults } from './faults.ts'
+import type { InnerFaults } from './faults.ts'
 import { FrameFeed } from './frame-feed.ts'
-import { askUpstream, endSocket, segmenterFor } from './http-message.ts'
+import { askUpstream, endSocket, isJsonBody, readBody, segmenterFor } from './http-message.ts'
 import type { Upstream } from './http-message.ts'
 import { Lane } from './lane.ts'
 import type { Link } from './link.ts'
+import { rewriteBody } from './rewrite-body.ts'
 
 /** What must be destroyed when a link ends. */
 export interface Sides {
@@ -18,15 +19,17 @@ export interface Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly sides: Sides
-  readonly faults: Faults
+  readonly faults: InnerFaults
   readonly upstream: Upstream
   readonly target: string
   readonly pathname: string
+  /** Of the request as it goes on. */
+  readonly rawHeaders: readonly string[]
 }
 
 /** Passes a request on, and its answer back, through the two lanes of the link. */
 export function forward(exchange: Exchange, body: Buffer | undefined): void {
-  const { link, req, sides, faults, upstream, target } = exchange
+  const { link, req, sides, faults, upstream, target, rawHeaders } = exchange
   const { settings } = faults
   const up = new Lane({
     link,
@@ -49,13 +52,15 @@ export function forward(exchange: Exchange, body: Buffer | undefined): void {
   link.up = up
   link.down = answerLane(exchange)
   up.head(() => {
-    const request = askUpstream(upstream, req, target)
+    const request = askUpstream(upstream, req, target, rawHeaders)
     sides.upstream = request
     request.on('drain', () => {
       up.drained()
     })
     request.on('response', (answer) => {
-      takeAnswer(exchange, answer)
+      takeAnswer(exchange, answer).catch(() => {
+        link.kill('reset')
+      })
     })
     request.on('error', () => {
       upstreamLost(link)
@@ -109,13 +114,32 @@ function answerLane({ link, res, sides, req, faults }: Exchange): Lane {
   return lane
 }
 
-function takeAnswer({ link, res, sides }: Exchange, answer: IncomingMessage): void {
+async function takeAnswer(exchange: Exchange, answer: IncomingMessage): Promise<void> {
+  const { link, res, sides } = exchange
   const { statusCode = 502, statusMessage = '', rawHeaders } = answer
   const { down } = link
   if (down === undefined) return
   sides.answer = answer
   link.log({ kind: 'status', status: statusCode })
   const feed = new FrameFeed(link, down, 'down', segmenterFor(answer))
+  const head = (fields: readonly string[]): void => {
+    down.head(() => {
+      res.sendDate = false
+      res.writeHead(statusCode, statusMessage, [...fields])
+      res.flushHeaders()
+    })
+  }
+  const { 'content-type': type, 'content-encoding': encoding } = answer.headers
+  // The head says how long a body is, so it waits for a body that may be changed.
+  if (link.rules.wantsRewriting(link, 'down') && isJsonBody(type, encoding)) {
+    const body = await wholeAnswer(exchange, answer)
+    if (body === undefined) return
+    const whole = rewriteBody(link, 'down', { rawHeaders, body })
+    head(whole.rawHeaders)
+    feed.push(whole.body)
+    feed.end()
+    return
+  }
   answer.on('error', () => {
     upstreamLost(link)
   })
@@ -125,11 +149,17 @@ function takeAnswer({ link, res, sides }: Exchange, answer: IncomingMessage): vo
   answer.on('end', () => {
     feed.end()
   })
-  down.head(() => {
-    res.sendDate = false
-    res.writeHead(statusCode, statusMessage, rawHeaders)
-    res.flushHeaders()
-  })
+  head(rawHeaders)
+}
+
+async function wholeAnswer({ link, faults }: Exchange, answer: IncomingMessage): Promise<Buffer | undefined> {
+  const body = await readBody(answer, faults.settings.maxHeldBytes)
+  if (body === undefined) {
+    // It was too long, if it did not break off.
+    if (answer.complete || !answer.destroyed) link.log({ kind: 'fault', action: 'overflow', direction: 'down' })
+    upstreamLost(link)
+  }
+  return body
 }
 
 /** The hub went away in the middle: so does the client's connection, behind what the hub had sent. */

@@ -1,18 +1,28 @@
 import { readBatch } from './frame-types.ts'
 import type { BatchSummary } from './frame-types.ts'
 
+/** What was read of a message that passed by. */
+export interface Message extends BatchSummary {
+  /** The batch; undefined when it was too long to look into. */
+  readonly text?: string | undefined
+  /** The bytes of the message with another batch in it. A JSON body has none: its length went before, in the head. */
+  readonly encode?: (batch: string) => Buffer
+}
+
 /** A part of a byte stream, cut at the end of a message. */
 export interface Segment {
   readonly data: Buffer
   /** Set when the segment ends a message. */
-  readonly ends?: BatchSummary
+  readonly ends?: Message
+  /** The bytes belong to no message, so they need not wait for the end of one. */
+  readonly apart?: boolean
 }
 
 /** Finds the ends of messages in bytes that pass by. It never changes or holds them. */
 export interface Segmenter {
   push(chunk: Buffer): readonly Segment[]
   /** What the end of the stream completes. */
-  finish(): BatchSummary | undefined
+  finish(): Message | undefined
 }
 
 /** Longer messages pass like any other, but nobody looks into them. */
@@ -29,19 +39,25 @@ export class MessageText {
     else this.#parts = []
   }
 
-  /** The text so far, then empty again. Undefined when it was too long. */
-  take(): string | undefined {
-    const text = this.#bytes <= maxInspectedBytes ? Buffer.concat(this.#parts).toString() : undefined
+  /** The bytes so far, then empty again. Undefined when there were too many. */
+  takeBytes(): Buffer | undefined {
+    const bytes = this.#bytes <= maxInspectedBytes ? Buffer.concat(this.#parts) : undefined
     this.#parts = []
     this.#bytes = 0
-    return text
+    return bytes
+  }
+
+  take(): string | undefined {
+    return this.takeBytes()?.toString()
   }
 }
 
 const nothing: BatchSummary = { types: [], held: false }
 
-export function summaryOf(text: string | undefined): BatchSummary {
-  return text === undefined ? nothing : readBatch(text)
+/** What a batch of this text is, in the wrapping that `encode` knows. */
+export function messageOf(text: string | undefined, encode?: (batch: string) => Buffer): Message {
+  if (text === undefined) return nothing
+  return { ...readBatch(text), text, ...(encode === undefined ? {} : { encode }) }
 }
 
 /** A body that is one JSON text. */
@@ -52,7 +68,7 @@ export function jsonSegmenter(): Segmenter {
       text.add(chunk)
       return [{ data: chunk }]
     },
-    finish: () => summaryOf(text.take()),
+    finish: () => messageOf(text.take()),
   }
 }
 
@@ -72,7 +88,9 @@ export function eventStreamSegmenter(): Segmenter {
         } else if (lineEmpty) {
           const data = chunk.subarray(start, at + 1)
           text.add(data)
-          segments.push({ data, ends: summaryOf(dataOf(text.take())) })
+          const event = text.take()
+          const ends = messageOf(dataOf(event), (batch) => withData(event ?? '', batch))
+          segments.push({ data, ends })
           start = at + 1
         } else {
           lineEmpty = true
@@ -95,6 +113,12 @@ function dataOf(event: string | undefined): string | undefined {
     .filter((line) => line.startsWith('data:'))
     .map((line) => line.slice(5))
     .join('\n')
+}
+
+/** The event with its id and whatever else it says, and other data. */
+function withData(event: string, data: string): Buffer {
+  const fields = event.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('data:'))
+  return Buffer.from([...fields, `data: ${data}`, '', ''].join('\n'))
 }
 
 /** Bytes of which nothing is known. */

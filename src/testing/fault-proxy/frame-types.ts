@@ -20,11 +20,17 @@ export function readBatch(text: string): BatchSummary {
   const frames: readonly unknown[] = Array.isArray(value) ? value : [value]
   const types: string[] = []
   for (const frame of frames) {
-    const type = fieldOf(frame, 'type')
-    if (typeof type === 'string') types.push(type)
+    const type = typeOf(frame)
+    if (type !== undefined) types.push(type)
   }
   const waitMs = fieldOf(frames[0], 'waitMs')
   return { types, held: typeof waitMs === 'number' && waitMs > 0 }
+}
+
+/** The type of a frame, if it is one. */
+export function typeOf(frame: unknown): string | undefined {
+  const type = fieldOf(frame, 'type')
+  return typeof type === 'string' ? type : undefined
 }
 
 function fieldOf(value: unknown, key: string): unknown {

@@ -27,6 +27,9 @@ export interface Match {
   readonly held?: boolean
 }
 
+/** Fields of a protocol frame, right or wrong: JSON, at most 1 MiB. */
+export type FrameFields = Readonly<Record<string, unknown>>
+
 /** What happens to matching traffic. Bytes of a body are counted for HTTP, bytes on the wire for WebSocket and TCP. */
 export type Action =
   | { readonly type: 'refuse' }
@@ -53,14 +56,21 @@ export type Action =
   | { readonly type: 'reorder' }
   | { readonly type: 'duplicate' }
   | { readonly type: 'dropAnswer' }
+  /** One more frame beside each frame that matches; `nth` makes it one. @default 'after' */
+  | { readonly type: 'inject'; readonly frame: FrameFields; readonly where?: 'before' | 'after' }
+  /** Another frame in place of each that matches, or the same one with some fields set. */
+  | { readonly type: 'replace'; readonly frame: FrameFields }
+  | { readonly type: 'replace'; readonly set: FrameFields }
 
+/** The name of an action. */
 export type ActionType = Action['type']
 export type ActionOf<T extends ActionType> = Extract<Action, { readonly type: T }>
 
+/** What is to happen to which traffic. */
 export interface Rule {
   readonly match: Match
   readonly action: Action
-  /** Links on which the rule may fire before it is spent. Default: always. */
+  /** Links on which the rule may fire before it is spent; frames, for `inject` and `replace`. Default: always. */
   readonly times?: number
 }
 
@@ -83,7 +93,15 @@ export const exchangeActions: ReadonlySet<ActionType> = new Set<ActionType>([
   'dropAnswer',
 ])
 
-/** True when the rule can be judged only when a link opens; false when it is looked up for each chunk. */
+/** Where a rule is looked up: when a link opens, for each chunk of bytes, or for each batch of frames. */
+export type Stage = 'opening' | 'bytes' | 'frames'
+
+export function stageOf(rule: Rule): Stage {
+  if (rule.action.type === 'inject' || rule.action.type === 'replace') return 'frames'
+  return isOpeningRule(rule) ? 'opening' : 'bytes'
+}
+
+/** True when the rule is judged once, when a link opens; links that are open already never feel it. */
 export function isOpeningRule({ match, action }: Rule): boolean {
   if (alwaysOpening.has(action.type)) return true
   if (action.type !== 'fin' && action.type !== 'reset') return false

@@ -38,7 +38,7 @@ export function nextBoundary(position: LanePosition): number {
   const { link, direction, passed } = position
   let next = Infinity
   for (const active of link.rules.all()) {
-    if (active.opening || !link.rules.concerns(active, link)) continue
+    if (active.stage !== 'bytes' || !link.rules.concerns(active, link)) continue
     const begun = link.claims.has(active.id)
     const begins = judgedIn(active, direction) === direction ? active.rule.match.afterBytes : undefined
     const at = begun ? cutAt(active, position) : begins

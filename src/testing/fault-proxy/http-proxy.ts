@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ask, dropAnswer, reorder, replayPrevious } from './exchange.ts'
 import type { Question } from './exchange.ts'
+import { innerOf } from './faults.ts'
 import type { Faults } from './faults.ts'
 import { logFrames } from './frame-feed.ts'
 import { readBatch } from './frame-types.ts'
@@ -9,6 +10,7 @@ import type { Exchange, Sides } from './http-forward.ts'
 import { endSocket, readBody, targetOf } from './http-message.ts'
 import type { Upstream } from './http-message.ts'
 import type { Link } from './link.ts'
+import { rewriteBody } from './rewrite-body.ts'
 import type { ActiveRule } from './rule-table.ts'
 import type { ActionOf } from './rule.ts'
 
@@ -21,14 +23,15 @@ export interface ProxyOptions {
 }
 
 /** Proxies one request. */
-export function handleRequest(req: IncomingMessage, res: ServerResponse, options: ProxyOptions): void {
+export function proxyRequest(req: IncomingMessage, res: ServerResponse, options: ProxyOptions): void {
   const address = targetOf(req.url ?? '/', options.stripPrefix)
   if (address === undefined) {
     res.writeHead(400).end()
     return
   }
   const { socket } = req
-  const { faults, upstream } = options
+  const { upstream } = options
+  const faults = innerOf(options.faults)
   const sides: Sides = {}
   const link: Link = faults.openLink('http', address.pathname, {
     kill(how) {
@@ -46,7 +49,7 @@ export function handleRequest(req: IncomingMessage, res: ServerResponse, options
   res.on('close', () => {
     clientGone(link, res, sides, faults.settings.orphanMs)
   })
-  const exchange: Exchange = { link, req, res, sides, faults, upstream, ...address }
+  const exchange: Exchange = { link, req, res, sides, faults, upstream, rawHeaders: req.rawHeaders, ...address }
   open(exchange).catch(() => {
     link.kill('reset')
   })
@@ -69,17 +72,21 @@ function clientGone(link: Link, res: ServerResponse, sides: Sides, orphanMs: num
 }
 
 async function open(exchange: Exchange): Promise<void> {
-  const { link, faults } = exchange
-  let body: Buffer | undefined
-  let types: readonly string[] = []
-  if (link.rules.wantsBody(link)) {
-    body = await wholeBody(exchange)
-    if (body === undefined) return
-    const batch = readBatch(body.toString())
-    link.held = batch.held
-    types = batch.types
+  const { link, faults, rawHeaders } = exchange
+  if (!link.rules.wantsBody(link)) {
+    await decide(exchange, faults.opening(link, []), undefined)
+    return
   }
-  const active = faults.opening(link, types)
+  const asked = await wholeBody(exchange)
+  if (asked === undefined) return
+  link.held = readBatch(asked.toString()).held
+  const sent = rewriteBody(link, 'up', { rawHeaders, body: asked })
+  const { held, types } = readBatch(sent.body.toString())
+  link.held = held
+  await decide({ ...exchange, rawHeaders: sent.rawHeaders }, faults.opening(link, types), sent.body)
+}
+
+async function decide(exchange: Exchange, active: ActiveRule | undefined, body: Buffer | undefined): Promise<void> {
   if (active === undefined) forward(exchange, body)
   else await act(exchange, active, body)
 }

@@ -1,5 +1,4 @@
-import type { Faults } from './faults.ts'
-import type { Rule } from './rule.ts'
+import type { Faults, Rule } from 'holdfast/testing'
 
 /** A named state of the network, for people. */
 export interface Weather {

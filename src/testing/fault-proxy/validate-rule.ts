@@ -1,4 +1,4 @@
-import { exchangeActions, isOpeningRule } from './rule.ts'
+import { exchangeActions, isOpeningRule, stageOf } from './rule.ts'
 import type { Action, LinkKind, Match, Rule } from './rule.ts'
 
 /** Input that is not a rule (or not a request to `cut`). `field` is the path of the bad field. */
@@ -33,6 +33,8 @@ const actionFields: ReadonlyMap<string, readonly string[]> = new Map([
   ['reorder', []],
   ['duplicate', []],
   ['dropAnswer', []],
+  ['inject', ['frame', 'where']],
+  ['replace', ['frame', 'set']],
 ])
 
 function object(value: unknown, field: string, allowed: readonly string[]): Fields {
@@ -114,6 +116,27 @@ function headers(value: unknown): void {
   }
 }
 
+const maxFrameBytes = 1_048_576
+
+/** A copy, so that nobody changes a frame on its way. */
+function frameFields(action: Fields, key: string): Fields {
+  const value = action[key]
+  if (value === undefined) return {}
+  const field = `action.${key}`
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RuleError(field, 'must be an object: the fields of a frame')
+  }
+  let text: string
+  try {
+    text = JSON.stringify(value)
+  } catch {
+    throw new RuleError(field, 'must be JSON')
+  }
+  if (Buffer.byteLength(text) > maxFrameBytes)
+    throw new RuleError(field, `must be ${maxFrameBytes} bytes of JSON at most`)
+  return { [key]: JSON.parse(text) as unknown }
+}
+
 function parseAction(value: unknown): Action {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RuleError('action', 'must be an object')
@@ -127,6 +150,7 @@ function parseAction(value: unknown): Action {
   integer(action, 'bytesPerSecond', 'action', 1)
   integer(action, 'status', 'action', 200, 599)
   oneOf(action, 'direction', 'action', ['up', 'down', 'both'])
+  oneOf(action, 'where', 'action', ['before', 'after'])
   text(action, 'body', 'action', 0)
   headers(action['headers'])
   if (type === 'delay') required(action, 'action', 'ms')
@@ -136,7 +160,11 @@ function parseAction(value: unknown): Action {
   if (type === 'limit' && action['bytes'] === undefined && action['ms'] === undefined) {
     throw new RuleError('action.bytes', 'or action.ms is required')
   }
-  return { ...action } as unknown as Action
+  if (type === 'inject') required(action, 'action', 'frame')
+  if (type === 'replace' && (action['frame'] === undefined) === (action['set'] === undefined)) {
+    throw new RuleError('action.frame', 'or action.set is required, and only one of them')
+  }
+  return { ...action, ...frameFields(action, 'frame'), ...frameFields(action, 'set') } as unknown as Action
 }
 
 /** Checks unknown input (rules also come over HTTP). @throws RuleError that names the field */
@@ -159,6 +187,10 @@ function checkTogether(rule: Rule): void {
   }
   if (match.kind === 'tcp' && ['respond', 'bufferAll', 'oneBehind'].includes(action.type)) {
     throw new RuleError('match.kind', `must be http or ws for ${action.type}`)
+  }
+  if (stageOf(rule) === 'frames') {
+    if (match.kind === 'tcp') throw new RuleError('match.kind', `must be http or ws for ${action.type}`)
+    if (match.frame === undefined) throw new RuleError('match.frame', `is required for ${action.type}`)
   }
   if (isOpeningRule(rule)) {
     for (const key of ['afterBytes', 'afterMs'] as const) {

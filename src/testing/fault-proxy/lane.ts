@@ -125,7 +125,7 @@ export class Lane {
     const { link } = this.#options
     for (const active of [...link.rules.all()]) {
       if (this.#state !== 'open' || !link.open) return
-      if (active.opening || !link.rules.concerns(active, link)) continue
+      if (active.stage !== 'bytes' || !link.rules.concerns(active, link)) continue
       if (!link.claims.has(active.id)) {
         if (isSpent(active) || !begins(active, this.#position(), types)) continue
         link.claim(active)
