@@ -114,10 +114,14 @@ export const createVirtualNetwork = (
         gone.abort()
         reject(new TypeError('fetch failed'))
       }
-      release = track({ path, held, kill }, weather)
+      const untrack = track({ path, held, kill }, weather)
+      release = () => {
+        untrack()
+        // Node keeps the signal of a Request until that is collected, and the signal knows this array.
+        requests.length = 0
+      }
       if (weather === 'cut') kill()
       signal.addEventListener('abort', () => {
-        requests.length = 0
         release()
         reject(new DOMException('aborted', 'AbortError'))
       })
