@@ -249,3 +249,19 @@ describe('whatever happens to the links', () => {
     )
   })
 })
+
+describe('an answer without a word on a publish', () => {
+  it('is no reason to send it again at once: the pauses grow', async () => {
+    const { clock, outbox, publish } = setUpOutbox()
+    const { carrier, batches, waiting } = fakeCarrier(false)
+    outbox.attach(carrier)
+    void publish('a')
+    for (let second = 0; second < 60; second++) {
+      waiting.at(-1)?.resolve()
+      await clock.advance(1_000)
+    }
+    expect(batches.length).toBeGreaterThan(3)
+    expect(batches.length).toBeLessThan(15)
+    outbox.close()
+  })
+})

@@ -123,6 +123,8 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     let end: LinkEnd | undefined
     try {
       await on.send(batch.map(({ frame }) => JSON.stringify(frame)))
+      // On a duplex link the answers are still to come; else one without a word on a publish is none.
+      if (!on.duplex && batch.some(({ inFlight }) => inFlight)) end = { code: 'foreign' }
     } catch (cause) {
       end = cause as LinkEnd
     }
@@ -134,13 +136,12 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     const tooLarge = end?.status === 413
     most = tooLarge ? Math.ceil(batch.length / 2) : Math.min(MAX_BATCH, 2 * most)
     for (const item of batch) {
-      // On a duplex link the answers are still to come.
-      if (!item.inFlight || (on.duplex && !end)) continue
+      if (!end || !item.inFlight) continue
       item.inFlight = false
       if (cause || tooLarge) item.copies--
       if (tooLarge) {
-        if (batch.length === 1) reject(item, 'too-large', end?.detail, 413)
-      } else if (cause === 'transport') reject(item, 'bad-request', end?.detail, end?.status)
+        if (batch.length === 1) reject(item, 'too-large', end.detail, 413)
+      } else if (cause === 'transport') reject(item, 'bad-request', end.detail, end.status)
     }
     if (end && !tooLarge && cause !== 'transport') backOff(end.retryAfterMs)
     if (end && cause === 'auth') env.refused(end)
