@@ -41,7 +41,8 @@ for (const { name, action, says } of OUTAGES) {
     const id = faults.add({ match: {}, action })
     faults.cut()
     await waiting(page).toMatch(/^waiting/)
-    expect(await summary(page)).toContain(says)
+    // Between two tries: while one runs, there is nothing to say of the next.
+    await expect.poll(() => summary(page), { timeout: 20_000 }).toContain(says)
     for (let i = 0; i < 5; i++) await publish(net, hubServer)
     expect(faults.log.filter((event) => event.kind === 'fault' && event.rule === id).length).toBeGreaterThan(0)
 
