@@ -3,8 +3,21 @@ import { expect } from 'vitest'
 import { handshake } from './handshake.ts'
 import type { Origin } from './origin.ts'
 import { TRANSPORTS, visit } from './visitor.ts'
+import type { VisitOptions } from './visitor.ts'
 
 // What more than one of the boxes does, and how the client gets through.
+
+/** A client comes to this transport, and everything gets through over it. */
+export const carries = async (
+  origin: Origin,
+  url: string,
+  name: TransportName,
+  options?: VisitOptions,
+): Promise<void> => {
+  const visitor = await visit(origin, url, options)
+  await visitor.carriedBy(name)
+  await visitor.exchange()
+}
 
 /** The box takes the `Upgrade` header out: the hub answers 426, and streams carry the traffic. */
 export const dropsUpgrade = async (origin: Origin, url: string): Promise<void> => {

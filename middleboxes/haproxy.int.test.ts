@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, it } from 'vitest'
 import { describeBox } from './describe-box.ts'
-import { cutsTheSilent, holdsStreams } from './faults.ts'
+import { carries, cutsTheSilent, holdsStreams } from './faults.ts'
 import { until } from './until.ts'
-import { TRANSPORTS, visit } from './visitor.ts'
+import { TRANSPORTS } from './visitor.ts'
 
 describeBox(
   {
@@ -17,9 +17,7 @@ describeBox(
   (rig) => {
     it.concurrent('§5.1 passes WebSocket on as it is', async () => {
       const { box, origins } = rig()
-      const visitor = await visit(origins[0], box.url('plain'))
-      await visitor.carriedBy('websocket')
-      await visitor.exchange()
+      await carries(origins[0], box.url('plain'), 'websocket')
     })
 
     it.concurrent('§6.1 keeps a request back until it is whole: the client gets through all the same', async () => {
@@ -45,9 +43,7 @@ describeBox(
       expect(arrived('kept')).toBe(true)
 
       for (const name of ['websocket', 'sse', 'long-poll', 'poll'] as const) {
-        const visitor = await visit(origin, box.url('whole_request'), { transports: [TRANSPORTS[name]] })
-        await visitor.carriedBy(name)
-        await visitor.exchange()
+        await carries(origin, box.url('whole_request'), name, { transports: [TRANSPORTS[name]] })
       }
     })
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { describeBox } from './describe-box.ts'
-import { cutsTheSilent, dropsUpgrade, holdsStreams } from './faults.ts'
+import { carries, cutsTheSilent, dropsUpgrade, holdsStreams } from './faults.ts'
 import { until } from './until.ts'
 import { TRANSPORTS, visit } from './visitor.ts'
 
@@ -22,9 +22,7 @@ describeBox(
 
     it.concurrent('§5.1 with Upgrade passed on, WebSocket carries the traffic', async () => {
       const { box, origins } = rig()
-      const visitor = await visit(origins[0], box.url('upgrade'))
-      await visitor.carriedBy('websocket')
-      await visitor.exchange()
+      await carries(origins[0], box.url('upgrade'), 'websocket')
     })
 
     it.concurrent('§6.2 holds streams, but not where it heeds X-Accel-Buffering: no', async () => {
@@ -37,9 +35,7 @@ describeBox(
       const health = await fetch(`${box.url('gzip')}/health`)
       expect(health.headers.get('content-encoding')).toBe('gzip')
 
-      const visitor = await visit(origins[0], box.url('gzip'), { transports: [TRANSPORTS.sse] })
-      await visitor.carriedBy('sse')
-      await visitor.exchange()
+      await carries(origins[0], box.url('gzip'), 'sse', { transports: [TRANSPORTS.sse] })
     })
 
     it.concurrent('§8.8 takes no body above 2 kB: publishes that fit one by one get through together', async () => {

@@ -1,7 +1,7 @@
 import { longPoll, sse, webSocket } from 'holdfast/core'
 import { expect, it } from 'vitest'
 import { describeBox } from './describe-box.ts'
-import { cutsTheSilent, dropsUpgrade } from './faults.ts'
+import { carries, cutsTheSilent, dropsUpgrade } from './faults.ts'
 import { fetchThrough, tunnel, webSocketThrough } from './through-proxy.ts'
 import { until } from './until.ts'
 import { TRANSPORTS, visit } from './visitor.ts'
@@ -22,9 +22,7 @@ describeBox(
 
     it.concurrent('§5.1 with Upgrade allowed, WebSocket carries the traffic', async () => {
       const { box, origins } = rig()
-      const visitor = await visit(origins[0], box.url('upgrade'))
-      await visitor.carriedBy('websocket')
-      await visitor.exchange()
+      await carries(origins[0], box.url('upgrade'), 'websocket')
     })
 
     it.concurrent('§5.1 as a forward proxy tunnels TLS alone: ws:// fails, and SSE carries the traffic', async () => {

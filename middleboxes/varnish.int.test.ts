@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { describeBox } from './describe-box.ts'
-import { dropsUpgrade, holdsStreams } from './faults.ts'
+import { carries, dropsUpgrade, holdsStreams } from './faults.ts'
 import { until } from './until.ts'
 import { TRANSPORTS, visit } from './visitor.ts'
 
@@ -31,9 +31,7 @@ describeBox(
 
     it.concurrent('§5.1 with a pipe for Upgrade, WebSocket carries the traffic', async () => {
       const { box, origins } = rig()
-      const visitor = await visit(origins[0], box.url('upgrade'))
-      await visitor.carriedBy('websocket')
-      await visitor.exchange()
+      await carries(origins[0], box.url('upgrade'), 'websocket')
     })
 
     it.concurrent('§4.5 holds streams until they end: held polls carry the traffic', async () => {

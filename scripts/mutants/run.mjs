@@ -1,7 +1,7 @@
 // Mutation test of the product: each mutant of list.mjs breaks one rule with a patch of a line, and its tests must fail.
 // A patch that no longer applies or does not compile, and a mutant that survives, fail the run. `--only <name>`: these alone.
 import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -67,8 +67,6 @@ const copy = mkdtempSync(join(tmpdir(), 'holdfast-mutants-'))
 for (const name of ['src', 'demo-server', 'vitest.config.ts', 'tsconfig.json', 'package.json', 'PROTOCOL.md']) {
   cpSync(join(root, name), join(copy, name), { recursive: true })
 }
-mkdirSync(join(copy, 'node_modules'), { recursive: true })
-rmSync(join(copy, 'node_modules'), { recursive: true })
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction')
 
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')

@@ -59,18 +59,15 @@ const judgeReaders = (lines: readonly HistoryLine[], truth: Truth, report: Repor
     const channel = truth.channel(reader.channel)
     const here = `${sub}: gap ${reason} from ${formatPosition(from)} to ${formatPosition(to)}`
     const forked = channel.isForked(from, line)
+    const first = channel.firstAt(to.epoch, line)
+    const begins = `${here}, but history begins at ${first}`
     if (!samePlace(from, reader.at)) {
       report('gap-from-mismatch', line, `${here}, but it stands at ${formatPosition(reader.at)}`)
     } else if (from.epoch === to.epoch && !forked) {
-      const first = channel.firstAt(to.epoch, line)
       if (!isAhead(to, from)) report('gap-not-forward', line, here)
-      else if (reason !== 'limit' && first <= from.offset + 1) {
-        report('false-gap', line, `${here}, but history begins at ${first}`)
-      }
-      if (reason !== 'limit' && to.offset >= first) report('wide-gap', line, `${here}, but history begins at ${first}`)
-    } else if (!forked && to.offset >= channel.firstAt(to.epoch, line)) {
-      report('wide-gap', line, `${here}, but history begins at ${channel.firstAt(to.epoch, line)}`)
-    }
+      else if (reason !== 'limit' && first <= from.offset + 1) report('false-gap', line, begins)
+      if (reason !== 'limit' && to.offset >= first) report('wide-gap', line, begins)
+    } else if (!forked && to.offset >= first) report('wide-gap', line, begins)
     reader.at = to
   }
 

@@ -6,6 +6,7 @@ import type { Upstream } from './http-message.ts'
 import { Lane } from './lane.ts'
 import type { Link } from './link.ts'
 import { rewriteBody } from './rewrite-body.ts'
+import { handOn } from './upstream-side.ts'
 
 /** What must be destroyed when a link ends. */
 export interface Sides {
@@ -140,14 +141,8 @@ async function takeAnswer(exchange: Exchange, answer: IncomingMessage): Promise<
     feed.end()
     return
   }
-  answer.on('error', () => {
+  handOn(answer, feed, () => {
     upstreamLost(link)
-  })
-  answer.on('data', (chunk: Buffer) => {
-    feed.push(chunk)
-  })
-  answer.on('end', () => {
-    feed.end()
   })
   head(rawHeaders)
 }

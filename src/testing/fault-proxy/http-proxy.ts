@@ -13,6 +13,7 @@ import type { Link } from './link.ts'
 import { rewriteBody } from './rewrite-body.ts'
 import type { ActiveRule } from './rule-table.ts'
 import type { ActionOf } from './rule.ts'
+import { outlive } from './upstream-side.ts'
 
 /** How traffic is passed on. */
 export interface ProxyOptions {
@@ -62,13 +63,7 @@ function clientGone(link: Link, res: ServerResponse, sides: Sides, orphanMs: num
     link.end()
     return
   }
-  // The hub does not learn that the client is gone: that is what half-open means.
-  upstream.once('close', () => {
-    link.end()
-  })
-  link.after(orphanMs, () => {
-    upstream.destroy()
-  })
+  outlive(link, upstream, orphanMs)
 }
 
 async function open(exchange: Exchange): Promise<void> {

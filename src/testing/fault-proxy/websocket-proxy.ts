@@ -11,6 +11,7 @@ import type { ActiveRule } from './rule-table.ts'
 import type { ActionOf } from './rule.ts'
 import { opaqueSegmenter } from './segments.ts'
 import { webSocketSegmenter } from './websocket-segments.ts'
+import { handOn, outlive } from './upstream-side.ts'
 
 interface Sides {
   readonly client: Duplex
@@ -82,12 +83,7 @@ function clientGone(link: Link, sides: Sides, orphanMs: number): void {
     link.end()
     return
   }
-  hub.once('close', () => {
-    link.end()
-  })
-  link.after(orphanMs, () => {
-    hub.destroy()
-  })
+  outlive(link, hub, orphanMs)
 }
 
 function hubGone(link: Link): void {
@@ -218,14 +214,8 @@ function passRefusal(link: Link, sides: Sides, down: Lane, answer: IncomingMessa
     sides.client.write(rawHead(statusCode, statusMessage, [...fields, 'Connection', 'close']))
     sides.client.resume()
   })
-  answer.on('error', () => {
+  handOn(answer, down, () => {
     hubGone(link)
-  })
-  answer.on('data', (chunk: Buffer) => {
-    down.push(chunk)
-  })
-  answer.on('end', () => {
-    down.end()
   })
 }
 
