@@ -9,6 +9,7 @@ const tests = [
   '**/*.spec.ts',
   'e2e/**/*.ts',
   'middleboxes/**/*.ts',
+  'webkit/**/*.ts',
   'test/**/*.ts',
   'src/testing/**/*.ts',
 ]

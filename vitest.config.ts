@@ -15,11 +15,15 @@ export default defineConfig({
   test: {
     // x.test.ts is pure or on a fake clock; x.int.test.ts has a real hub on a free port, in middleboxes/ behind a real proxy.
     // Types: *.test-d.ts, by tsc.
-    include: ['src/**/*.test.ts', 'demo-server/**/*.test.ts', 'middleboxes/**/*.test.ts'],
+    include: process.env['SOAK_MINUTES']
+      ? ['src/testing/soak/*.soak.ts']
+      : ['src/**/*.test.ts', 'demo-server/**/*.test.ts', 'middleboxes/**/*.test.ts'],
     environment: 'node',
     restoreMocks: true,
     unstubGlobals: true,
-    testTimeout: 10_000,
+    testTimeout: 30_000,
+    // For those that say `concurrent`: they wait more than they work.
+    maxConcurrency: 16,
     // The summary line, and the failures; a name for every test under CI.
     reporters: process.env['CI'] ? ['verbose'] : ['default'],
   },

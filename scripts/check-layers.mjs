@@ -39,7 +39,7 @@ const packages = {
   client: [],
   'client-entry': [],
 }
-const outsiders = ['demo-server', 'examples', 'e2e', 'middleboxes', 'bench']
+const outsiders = ['demo-server', 'examples', 'e2e', 'middleboxes', 'webkit', 'bench']
 const isTest = /\.(test|test-d|spec)\.ts$/
 
 function layerOf(file) {

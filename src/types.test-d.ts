@@ -1,4 +1,7 @@
 // What must compile and what must not; `tsc` is the test. Each `@ts-expect-error` stands above the one line that is wrong.
+import http from 'node:http'
+import http2 from 'node:http2'
+import https from 'node:https'
 import { createClient, isHoldfastError } from 'holdfast'
 import type {
   AnyClient,
@@ -226,4 +229,6 @@ export const hubs = async (): Promise<void> => {
   // @ts-expect-error -- what may be read and written is for the application to say
   createHub<Channels>({})
   await createHub({ authorize: () => true }).publish('anything', 1)
+  for (const server of [http.createServer(), https.createServer(), http2.createServer(), http2.createSecureServer()])
+    hub.attach(server)
 }

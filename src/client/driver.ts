@@ -77,6 +77,10 @@ export const createDriver = (env: DriverEnv): Driver => {
   const queue: ConnectionNews[] = []
   /** Channels that the hub refused for now, and the clock at which they are asked for again. */
   const refused = new Map<string, number>()
+  /** What waits longest for an answer on a duplex link, since when, and when that is too long. */
+  let unanswered: unknown
+  let askedMs = 0
+  let doubtMs = Infinity
   /** What the alarm is set for. */
   let dueMs = Infinity
   let cancelAlarm = (): void => {}
@@ -146,12 +150,23 @@ export const createDriver = (env: DriverEnv): Driver => {
   const silentAt = (): number =>
     live.carrier?.transport.beats ? live.carrier.aliveMs + (live.hub?.heartbeatMs ?? 0) + timing.graceMs : Infinity
 
+  /** When the way up of a duplex link is in doubt: what comes down says nothing of it, an answer does (N2). */
+  const doubtAt = (): number => {
+    const oldest = live.carrier?.duplex && (outbox.oldest() ?? sessionEnv.channels().find(registry.starting))
+    if (oldest !== unanswered) {
+      unanswered = oldest
+      askedMs = clock.now()
+      doubtMs = oldest ? askedMs + (live.hub?.heartbeatMs ?? 0) + timeoutMs() : Infinity
+    }
+    return doubtMs
+  }
+
   const step = (): void => {
     for (const [channel, atMs] of refused) if (atMs <= clock.now()) refused.delete(channel)
     // The links serve every channel that is subscribed to; of those that can not be told only the carrying one matters.
     for (const session of sessions.values()) if (session.duplex || session === live.carrier) session.sync()
     const partsDue = Math.min(outbox.pump(), catchUp.pump(), ...refused.values())
-    const due = Math.min(partsDue, nextDue(live.connection, timing), silentAt())
+    const due = Math.min(partsDue, nextDue(live.connection, timing), silentAt(), doubtAt())
     // What is overdue must not be put off by whatever comes meanwhile.
     if (due === dueMs) return
     dueMs = due
@@ -166,6 +181,11 @@ export const createDriver = (env: DriverEnv): Driver => {
   const ring = (): void => {
     dueMs = Infinity
     if (silentAt() <= clock.now()) dispatch({ type: 'silent', link: carrierId() })
+    if (doubtAt() <= clock.now()) {
+      // It may be slow and not dead: it gets twice the time that it had.
+      doubtMs += 2 * (doubtMs - askedMs)
+      dispatch({ type: 'refresh' })
+    }
     dispatch({ type: 'tick' })
   }
 

@@ -54,7 +54,7 @@ const timeToMessage = async (weather: VirtualNetwork['weather']): Promise<number
   return ms
 }
 
-describe('from subscribe() to a message published after it', () => {
+describe('R8 from subscribe() to a message published after it', () => {
   it.each([
     ['everything works', 'clear', 100],
     ['Upgrade is refused', 'refuse', 300],
@@ -110,6 +110,53 @@ describe('a link in mid-life', () => {
     expect(all.client.state.transport).toBe('websocket')
     await all.clock.advance(1_000)
     all.allInOrder()
+  })
+
+  it.each(['a publish', 'a subscription'] as const)(
+    'R8 a WebSocket on which nothing goes up any more is replaced within beat and grace of %s, while messages come down',
+    async (what) => {
+      const all = setUp()
+      all.subscribe()
+      await all.clock.advance(20_000)
+      expect(all.network.mute('up')).toBe(1)
+      const began = all.clock.now()
+      const answers: unknown[] = []
+      if (what === 'a publish') void all.client.publish('b', 1).then((answer) => answers.push(answer))
+      else void all.client.subscribe('b', () => undefined).ready.then((answer) => answers.push(answer))
+      while (!answers.length && all.clock.now() - began < 60_000) {
+        void all.say()
+        await all.clock.advance(100)
+      }
+      expect(all.clock.now() - began).toBeLessThanOrEqual(18_000)
+      await all.clock.advance(1_000)
+      all.allInOrder()
+      expect(all.client.state).toMatchObject({ name: 'online', transport: 'websocket' })
+      expect(all.network.hub.core.links.size).toBeLessThanOrEqual(2)
+    },
+  )
+
+  it('R8 an answer that takes longer is waited for longer: one replacement, one append', async () => {
+    const clock = new FakeClock({ seed: 1 })
+    const network = createVirtualNetwork(clock, {}, undefined, (store) => ({
+      append: async (...append) => {
+        await new Promise<void>((resolve) => void clock.after(20_000, resolve))
+        return store.append(...append)
+      },
+      read: (...read) => store.read(...read),
+      watch: (...watch) => store.watch(...watch),
+      close: () => store.close(),
+    }))
+    const client = createVirtualClient(clock, network)
+    const offsets: number[] = []
+    client.subscribe('a', ({ offset }) => offsets.push(offset))
+    await clock.advance(20_000)
+    const before = network.connections.length
+    const published = client.publish('a', 1)
+    await clock.advance(60_000)
+    await published
+    expect(network.connections.length - before).toBe(1)
+    expect(offsets).toEqual([1])
+    client.close()
   })
 
   it('R9 a half-open WebSocket is noticed within beat and grace, and nothing is lost', async () => {

@@ -37,7 +37,7 @@ describe('the order', () => {
     expect(two.batches.flat()[2]?.until).toBe(5_000_000 + 1_000 + TIMING.resendMs)
   })
 
-  it('§8.7 after a refusal that can be retried nothing overtakes it', async () => {
+  it('R6 §8.7 after a refusal that can be retried nothing overtakes it', async () => {
     const { clock, outbox, publish } = setUpOutbox()
     const { carrier, sent } = fakeCarrier(true)
     outbox.attach(carrier)
@@ -118,7 +118,7 @@ describe('the outcome', () => {
     expect(outcomes).toEqual(['1 forbidden'])
   })
 
-  it('§8.9 when the user is another one, what was sent is unknown and what was not is sent', async () => {
+  it('R5 §8.9 when the user is another one, what was sent is unknown and what was not is sent', async () => {
     const { clock, outbox, publish, outcomes } = setUpOutbox()
     const [one, two] = [fakeCarrier(true), fakeCarrier(true)]
     outbox.attach(one.carrier)

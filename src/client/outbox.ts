@@ -15,7 +15,7 @@ const MAX_BATCH = 64
 const LIMITS: Pick<Welcome, 'maxDataBytes' | 'maxBatchBytes'> = { maxDataBytes: 65_536, maxBatchBytes: 262_144 }
 const DEFAULT_TIMEOUT_MS = 300_000
 /** The codes after which the same may work later. */
-const LATER = new Set(['rate-limited', 'unavailable', 'internal', 'timeout', 'outbox-full', 'aborted', 'closed'])
+const LATER = ['rate-limited', 'unavailable', 'internal', 'timeout', 'outbox-full']
 
 interface Item {
   /** What is sent. Its `until` is hub time, set at the first send and unchanged since (PROTOCOL.md §8.5). */
@@ -51,6 +51,8 @@ export interface Outbox {
   refuse(frame: ErrorFrame): void
   /** Sends what may be sent, and gives up what is too old; returns the clock at which it is to be called again. */
   pump(): number
+  /** The oldest publish that was sent and has no answer. */
+  oldest(): unknown
   /** The user is another one: what was sent can not be sent again (PROTOCOL.md §8.9). */
   disown(): void
   close(): void
@@ -74,7 +76,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
     new HoldfastError(code as ErrorCode, `publish to ${channel}: ${why}`, {
       channel,
       status,
-      retryable: LATER.has(code),
+      retryable: LATER.includes(code),
     })
 
   const remove = (item: Item): void => {
@@ -199,7 +201,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       item.inFlight = false
       // The store may have taken it and failed to say so; a repeat with the same key is harmless.
       if (code !== 'internal' && code !== 'unavailable') item.copies--
-      if (LATER.has(code)) backOff(retryAfterMs)
+      if (LATER.includes(code)) backOff(retryAfterMs)
       else if (code !== 'out-of-order') reject(item, code, `${code}, ${message}`)
     },
     pump() {
@@ -223,6 +225,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       const openMs = items.length && openAtMs > now ? openAtMs : Infinity
       return items.reduce((least, { giveUpMs }) => Math.min(least, giveUpMs), openMs)
     },
+    oldest: () => items.find(({ inFlight }) => inFlight),
     disown() {
       for (const item of items) if (item.copies) reject(item, 'unknown', 'the user changed')
     },

@@ -1,12 +1,15 @@
 /** What a page tells of its life. `hide`: it may be put away; its links must go, or it can not come back (bfcache). */
 export type PageSignal = 'visible' | 'network' | 'hide' | 'show'
 
-/** What each event tells. `online` hastens a probe and nothing else: browsers report it wrongly both ways. */
+/**
+ * What each event tells. `online` hastens a probe and nothing else: browsers report it wrongly both ways. After a freeze (`resume`)
+ * nothing goes on that was being read, however short it was (N19).
+ */
 const SIGNALS: Readonly<Record<string, PageSignal>> = {
   visibilitychange: 'visible',
-  resume: 'visible',
   online: 'network',
   change: 'network',
+  resume: 'network',
   pagehide: 'hide',
   pageshow: 'show',
 }

@@ -4,7 +4,7 @@ import { createVirtualClient } from '../testing/virtual-client.ts'
 import { createVirtualNetwork } from '../testing/virtual-network.ts'
 
 it.each([8, 256])(
-  'read() of 1,000 missed messages with room for %i, and a consumer that takes 10 ms for each: goes on by itself',
+  'R22 read() of 1,000 missed messages with room for %i, and a consumer that takes 10 ms for each: goes on by itself',
   async (maxBuffered) => {
     const clock = new FakeClock()
     const network = createVirtualNetwork(clock)

@@ -78,7 +78,6 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
     closed = true
     link?.close()
   }
-  const isClosed = (): boolean => closed
   const end = (reason: LinkEnd): void => {
     if (closed) return
     close()
@@ -109,7 +108,7 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
   const data = (batch: string, answer?: true): void => {
     if (!answer) alive()
     const frames = readServerBatch(batch)
-    const [first] = frames ?? []
+    const first = frames?.[0]
     // An answer counts as the hub's only with a valid first frame; a foreign nonce is a cache's or another attempt's (§4.3).
     const ours = first?.type === 'welcome' ? first.nonce.startsWith(nonce) : welcomed || first?.type === 'error'
     if (!frames || !ours) {
@@ -119,7 +118,7 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
     if (!answer) more = false
     for (const frame of frames) {
       // A frame may have brought about the end of this link.
-      if (isClosed()) return
+      if (closed) return
       const ask = 'channel' in frame ? asked.get(frame.channel ?? '') : undefined
       switch (frame.type) {
         case 'welcome':

@@ -83,7 +83,7 @@ describe('the start', () => {
     expect(got).toEqual([8])
   })
 
-  it('two links that answer one start fix it once', () => {
+  it('R26 two links that answer one start fix it once', () => {
     const { registry, sub, got } = setUp()
     const [one, two] = [registry.ask('a'), registry.ask('a')]
     registry.run(one, runOf(4, 4, { ref: one.ref }))
@@ -183,6 +183,18 @@ describe('a run', () => {
     expect(seen).toEqual([1, 2])
   })
 
+  it('R15 goes on to a `latest` that a listener adds in the middle of it', () => {
+    const registry = makeRegistry()
+    const late = taker('latest')
+    const self = taker({ after: positionAt(0) }, ({ offset }) => {
+      if (offset === 2) registry.add(late.sub)
+    })
+    registry.add(self.sub)
+    const ask = registry.ask('a')
+    registry.run(ask, runOf(0, 4, { ref: ask.ref }))
+    expect([late.got, late.sub.behind]).toEqual([[3, 4], false])
+  })
+
   it('of a full buffer is left in the log', () => {
     const { registry, ask, got, sub } = live()
     sub.paused = true
@@ -233,7 +245,7 @@ describe('a gap', () => {
     reason: 'trimmed',
   })
 
-  it('§3.9 is handed over once, though two links saw the same hole', () => {
+  it('R4 §3.9 is handed over once, though two links saw the same hole', () => {
     const { registry, gaps, sub } = setUp({ after: positionAt(3) })
     const [one, two] = [registry.ask('a'), registry.ask('a')]
     registry.gap(one, { ...gap(3, 9), ref: one.ref })
@@ -250,7 +262,7 @@ describe('a gap', () => {
     expect([gaps.length, sub.behind]).toEqual([0, true])
   })
 
-  it('after a lost tail a late run of the old branch is refused', () => {
+  it('R13 after a lost tail a late run of the old branch is refused', () => {
     const { registry, gaps, got, sub } = setUp({ after: positionAt(9) })
     const ask = registry.ask('a')
     registry.gap(ask, { ...gap(9, 6), to: 'E.6.fork6', reason: 'lost-tail', ref: ask.ref })
@@ -261,7 +273,7 @@ describe('a gap', () => {
 })
 
 describe('whatever the links bring, and in whatever order', () => {
-  it('each message comes once, in order, without a hole', () => {
+  it('R1 R2 R3 each message comes once, in order, without a hole', () => {
     const span = fc.tuple(fc.nat(30), fc.nat(12))
     fc.assert(
       fc.property(

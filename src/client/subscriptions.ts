@@ -94,14 +94,15 @@ const become = (sub: Sub, state: SubscriptionState): void => {
   sub.emit('state', state)
 }
 
-const isLive = (sub: Sub): boolean => sub.position !== null && !sub.behind && !sub.paused
+const isLive = (sub: Sub): sub is Sub & { position: Place } => !!sub.position && !sub.behind && !sub.paused
 
 /** Subscriptions, their positions, and the rule by which a run is taken (PROTOCOL.md §3.6–3.9). */
 export const createRegistry = (live: RegistryEnv): Registry => {
-  const entries = new Map<string, readonly Sub[]>()
+  /** A loop over a set goes on with what a listener adds to it meanwhile, and leaves out what it takes away. */
+  const entries = new Map<string, Set<Sub>>()
   let nextRef = 1
 
-  const subsOf = (channel: string): readonly Sub[] => entries.get(channel) ?? []
+  const subsOf = (channel: string): Set<Sub> => entries.get(channel) ?? new Set()
 
   const newAsk = (channel: string, lead: Sub | undefined, only: Sub | null): Ask => ({
     channel,
@@ -136,31 +137,29 @@ export const createRegistry = (live: RegistryEnv): Registry => {
   const connects = (sub: Sub, { after, messages }: Span): boolean => {
     const at = sub.position
     if (!at) return true
-    let from = 0
     if (!samePlace(after, at)) {
       if (isAhead(after, at) || after.offset === at.offset) return false
-      from = messages.findIndex(({ offset }) => offset >= at.offset) + 1
-      const known = messages[from - 1]
+      const known = messages.find(({ offset }) => offset >= at.offset)
       if (!known) return true
-      if (known.offset !== at.offset || known.id !== at.id) return false
+      if (!samePlace({ ...known, epoch: at.epoch }, at)) return false
     }
     moveTo(sub, at)
-    for (const { offset, id, timeMs, data, sender, publisher } of from ? messages.slice(from) : messages) {
-      if (sub.state.name === 'ended' || sub.paused) break
+    let last = at.offset
+    for (const { offset, id, timeMs, data, sender, publisher } of messages) {
+      // What it has already is dropped; so is what comes in no order.
+      if (sub.state.name === 'ended' || sub.paused || offset <= last) continue
       // The position moves before the listener is called (R15).
       sub.position = { epoch: after.epoch, offset, id }
-      const position = formatPosition(sub.position)
-      const replayed = timeMs < sub.sinceMs
-      const { channel } = sub
+      last = offset
       sub.emit('message', {
         type: 'message',
-        channel,
+        channel: sub.channel,
         data,
         id,
         offset,
-        position,
+        position: formatPosition(sub.position),
         timeMs,
-        replayed,
+        replayed: timeMs < sub.sinceMs,
         own: publisher === live.hub?.publisher,
         sender,
       })
@@ -178,25 +177,25 @@ export const createRegistry = (live: RegistryEnv): Registry => {
   }
 
   /** False: a frame that answers an earlier request of the link. */
-  const answers = (ask: Ask, ref: number | undefined): boolean => ask.at !== null || ref === ask.ref
+  const answers = (ask: Ask, ref: number | undefined): boolean => !!ask.at || ref === ask.ref
 
   return {
     channels: () => entries.keys(),
     has: (channel) => entries.has(channel),
     add(sub) {
       const { channel } = sub
-      const others = subsOf(channel)
-      const lead = sub.start === 'latest' && others.find((other) => isLive(other) && other.state.name === 'live')
-      entries.set(channel, [...others, sub])
-      if (lead && lead.position && live.carrier) fix(sub, lead.position)
-      else if (others.length && live.sessions.size) this.late(channel, sub)
+      const subs = subsOf(channel)
+      const lead = sub.start === 'latest' && [...subs].filter((other) => other.state.name === 'live').find(isLive)
+      entries.set(channel, subs.add(sub))
+      if (lead && live.carrier) fix(sub, lead.position)
+      else if ((subs.size > 1 && live.sessions.size) || lead) this.late(channel, sub)
     },
     remove(sub, error) {
       if (sub.state.name === 'ended') return
       const { channel } = sub
-      const rest = subsOf(channel).filter((each) => each !== sub)
-      if (rest.length) entries.set(channel, rest)
-      else entries.delete(channel)
+      const subs = subsOf(channel)
+      subs.delete(sub)
+      if (!subs.size) entries.delete(channel)
       sub.held = []
       become(sub, { name: 'ended', error })
     },
@@ -205,9 +204,9 @@ export const createRegistry = (live: RegistryEnv): Registry => {
       // Also for one that was behind already: it may have been paused when the last read ended.
       live.catchUpMs = 0
     },
-    starting: (channel) => subsOf(channel).some((sub) => sub.state.name === 'pending'),
+    starting: (channel) => [...subsOf(channel)].some((sub) => sub.state.name === 'pending'),
     ask(channel) {
-      const subs = subsOf(channel)
+      const subs = [...subsOf(channel)]
       const lead = subs.find(isLive) ?? subs.find((sub) => sub.position) ?? subs[0]
       const word = JSON.stringify(lead?.start)
       // Those with another start word than the first read for themselves.
@@ -216,14 +215,14 @@ export const createRegistry = (live: RegistryEnv): Registry => {
     },
     catchUps: () =>
       [...entries].flatMap(([channel, subs]) => {
-        const sub = subs.find((each) => each.behind && !each.paused)
+        const sub = [...subs].find((each) => each.behind && !each.paused)
         return sub ? [newAsk(channel, sub, sub)] : []
       }),
     run(ask, { after, ref, messages, more }) {
       const at = after === undefined ? ask.at : parsePosition(after)
       if (!answers(ask, ref) || !at) return
-      const last = messages.at(-1)
-      ask.at = last ? { epoch: at.epoch, offset: last.offset, id: last.id } : at
+      const { offset, id } = messages.at(-1) ?? at
+      ask.at = { epoch: at.epoch, offset, id }
       ask.done = !more
       for (const sub of subsOf(ask.channel)) {
         const before = sub.position
@@ -254,8 +253,9 @@ export const createRegistry = (live: RegistryEnv): Registry => {
       }
     },
     end(error, only) {
-      for (const channel of only === undefined ? [...entries.keys()] : [only])
-        for (const sub of subsOf(channel)) this.remove(sub, error)
+      // Not one who comes while they are told.
+      for (const [channel, subs] of [...entries])
+        if (channel === (only ?? channel)) for (const sub of [...subs]) this.remove(sub, error)
     },
   }
 }

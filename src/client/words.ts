@@ -27,7 +27,7 @@ const DOES: Partial<Readonly<Record<FactKind | TransportReport['status'] | Clien
 
 /** Ends of a link whose code alone does not say what was seen, or what a person can look at. */
 const ENDS: Partial<Readonly<Record<EndCode, string>>> = {
-  failed: 'the connection failed; look at network, proxy, firewall and the `origins` of the hub',
+  failed: 'the connection failed; look at network, proxy, firewall, CSP and the `origins` of the hub',
   cut: 'the connection was cut',
   refused: 'the hub refused it',
   foreign: 'a proxy, captive portal or something other than the hub answered',

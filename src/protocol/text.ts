@@ -40,13 +40,19 @@ const endOfString = (json: string, from: number): number => {
   return json.length
 }
 
+/** JSON leaves some controls and separators as they are, and to a log or a terminal they are ends of lines. */
+const quoted = (text: string): string =>
+  JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
 /** What a value is, in words for an error message; short and without control characters. */
 export const kindOf = (value: unknown): string => {
   if (value === undefined) return 'missing'
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'string')
-    return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`
+  if (typeof value === 'string') return value.length <= 40 ? quoted(value) : `a string of ${value.length} characters`
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return 'an object'
 }

@@ -83,7 +83,7 @@ export const concernOf = (value: unknown): { channel?: string; ref?: number; seq
   if (type === 'publish') return isCount(sequence, 1) ? { sequence } : {}
   return {
     ...(typeof channel === 'string' && isChannelName(channel) ? { channel } : {}),
-    ...(typeof ref === 'number' ? { ref } : {}),
+    ...(Number.isFinite(ref) ? { ref: ref as number } : {}),
   }
 }
 

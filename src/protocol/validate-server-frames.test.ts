@@ -3,7 +3,17 @@ import { readServerBatch } from './validate-server-frames.ts'
 
 const message = { offset: 1, id: 'm1', timeMs: 1, data: null }
 const run = { type: 'run', channel: 'a', messages: [message] }
-const welcome = { type: 'welcome', protocol: 1, nonce: '', timeMs: 0, heartbeatMs: 0, user: '', publisher: '' }
+const welcome = {
+  type: 'welcome',
+  protocol: 1,
+  nonce: '',
+  timeMs: 0,
+  heartbeatMs: 0,
+  user: '',
+  publisher: '',
+  maxDataBytes: 65_536,
+  maxBatchBytes: 262_144,
+}
 const known = [
   welcome,
   run,
@@ -38,9 +48,31 @@ it.each<readonly [string, string]>([
     { ...run, messages: [{ ...message, offset: '1' }] },
     { ...run, messages: [{ ...message, sender: null }] },
     { ...run, after: 1 },
+    // These made the client throw in the middle of its work: text was made of them, or they were counted with.
+    { ...welcome, maxDataBytes: { toString: 1 } },
+    { ...welcome, maxBatchBytes: { toString: 1 } },
+    { type: 'error', code: 'unknown', message: { toString: 1 } },
+    { type: 'error', code: 'unknown', status: { toString: 1 } },
+    // No position can be made of it, and one request with it refuses all the others.
+    { ...run, messages: [{ ...message, id: 'm 1' }] },
+    { ...run, messages: [{ ...message, id: '' }] },
+    { ...run, messages: [{ ...message, id: 'm'.repeat(65) }] },
     { type: 'error', code: 'unknown', sequence: '1' },
     { type: 'goodbye' },
   ].map((frame) => [JSON.stringify(frame), JSON.stringify([welcome, frame])] as const),
 ])('§6.2 with %s nothing of the batch counts', (_, text) => {
   expect(readServerBatch(text)).toBeNull()
+})
+
+it('§10.4 a pause of years is one of five minutes', () => {
+  const frames = [
+    { type: 'goodbye', retryAfterMs: 2 ** 53 - 1 },
+    { type: 'error', code: 'unavailable', retryAfterMs: 999_999_999_999 },
+    { type: 'goodbye', retryAfterMs: 299_999 },
+  ]
+  expect(readServerBatch(JSON.stringify(frames))).toMatchObject([
+    { retryAfterMs: 300_000 },
+    { retryAfterMs: 300_000 },
+    { retryAfterMs: 299_999 },
+  ])
 })

@@ -1,20 +1,23 @@
 import type { ServerFrame } from './frames.ts'
 
-type Fields = Readonly<Record<string, unknown>>
+type Fields = Record<string, unknown>
 
 /** What the client relies on in each frame, no more; with `?` it may be absent. Unknown types are ignored (§1.8). */
-const FIELDS: Readonly<Record<string, string>> = {
-  welcome: 'protocol nonce timeMs heartbeatMs user publisher',
+const FIELDS: Readonly<Record<ServerFrame['type'], string>> = {
+  welcome: 'protocol nonce timeMs heartbeatMs user publisher maxDataBytes maxBatchBytes',
   run: 'channel after? messages',
   gap: 'channel from to reason',
   ack: 'sequence position id',
-  error: 'code channel? sequence? retryAfterMs?',
+  error: 'code message? status? channel? sequence? retryAfterMs?',
   heartbeat: 'timeMs?',
   goodbye: 'retryAfterMs',
 }
 const MESSAGE = 'offset id timeMs sender? publisher?'
 
-/** A field's name tells its type: durations, times and numbers are counts, what has no other type is text. */
+/**
+ * A field's name tells its type: durations, times and numbers are counts, what has no other type is text. A pause is cut to the five
+ * minutes that `Retry-After` may ask for: one frame must not put a client away for years.
+ */
 const fits = (frame: Fields, fields: string): boolean =>
   fields.split(' ').every((field) => {
     const name = field.replace('?', '')
@@ -22,8 +25,9 @@ const fits = (frame: Fields, fields: string): boolean =>
     if (value === undefined) return name !== field
     if (name === 'protocol') return value === 1
     if (name === 'messages') return (value as Fields[]).every((message) => fits(message, MESSAGE))
-    if (/Ms|sequence|offset/.test(name)) return Number.isSafeInteger(value) && (value as number) >= 0
-    return typeof value === 'string'
+    if (name === 'retryAfterMs') frame[name] = Math.min(value as number, 300_000)
+    if (/Ms|max|status|sequence|offset/.test(name)) return Number.isSafeInteger(value) && (value as number) > -1
+    return typeof value === 'string' && (name !== 'id' || /^[\w-]{1,64}$/.test(value))
   })
 
 /**
@@ -34,7 +38,7 @@ export const readServerBatch = (text: string): ServerFrame[] | null => {
   try {
     // What is no array where there should be one, or null, throws here too.
     const frames = (JSON.parse(text) as ServerFrame[]).filter(({ type }) => Object.hasOwn(FIELDS, type))
-    return frames.every((frame) => fits(frame as unknown as Fields, FIELDS[frame.type] ?? '')) ? frames : null
+    return frames.every((frame) => fits(frame as unknown as Fields, FIELDS[frame.type])) ? frames : null
   } catch {
     return null
   }

@@ -49,8 +49,8 @@ export interface HubHealth {
 
 export interface Hub<Channels extends object = Untyped> {
   /**
-   * Serves WebSocket and the HTTP endpoints below `path` on a server of `node:http` or `node:https`; other paths stay
-   * the application's. Returns the function that undoes it.
+   * Serves WebSocket and the HTTP endpoints below `path` on a server of `node:http`, `node:https` or `node:http2`; other
+   * paths stay the application's. Returns the function that undoes it.
    */
   attach(server: AttachableServer, options?: { readonly path?: string | undefined }): () => void
   /** Serves the HTTP endpoints by web standards, below any base path. */

@@ -12,7 +12,11 @@ describe('origins', () => {
   it.each(['https://app.example', 'https://hub.example', 'http://hub.example'])('S1 §6.10 %s may', async (origin) => {
     const { status, headers } = await testHub(options).ask('/poll', with_(origin))
     expect(status).toBe(200)
-    expect(headers).toMatchObject({ 'Access-Control-Allow-Origin': origin, Vary: 'Origin' })
+    expect(headers).toMatchObject({
+      'Access-Control-Allow-Origin': origin,
+      'Timing-Allow-Origin': origin,
+      Vary: 'Origin',
+    })
   })
 
   it.each([
@@ -32,6 +36,7 @@ describe('origins', () => {
       expect(status).toBe(403)
       expect(frames).toMatchObject([{ code: 'forbidden-origin', message: containing('`origins`') }])
       expect(headers).not.toHaveProperty('Access-Control-Allow-Origin')
+      expect(headers).not.toHaveProperty('Timing-Allow-Origin')
     }
     expect(hub.gateway.refuseOrigin((name) => (name === 'origin' ? origin : undefined), true)?.code).toBe(
       'forbidden-origin',

@@ -39,7 +39,7 @@ const answers = (socket: TestSocket) =>
   )
 
 describe('publishing', () => {
-  it('§8.7 after a refusal that can be retried all higher sequences are out of order, until it comes again', async () => {
+  it('R6 §8.7 after a refusal that can be retried all higher sequences are out of order, until it comes again', async () => {
     const { clock, store, hub, texts } = setUp()
     const socket = new TestSocket().open(hub, hello())
     await clock.settle()
@@ -47,12 +47,32 @@ describe('publishing', () => {
     socket.send(publish(1), publish(2), publish(3))
     await clock.settle()
     expect(answers(socket)).toEqual(['1 unavailable', '2 out-of-order', '3 out-of-order'])
-    socket.send(publish(3))
-    socket.send(publish(1), publish(2), publish(3))
+    store.fails = 1
+    socket.send(publish(4))
+    socket.send(publish(1), publish(2), publish(3), publish(4))
+    socket.send(publish(1), publish(2), publish(3), publish(4))
     await clock.settle()
-    expect(answers(socket).slice(3)).toEqual(['3 out-of-order', '1 ack', '2 ack', '3 ack'])
-    expect(await texts()).toEqual(['1', '2', '3'])
-    expect(hub.failures).toMatchObject([{ context: 'appending to the store' }])
+    expect(answers(socket).slice(3)).toEqual([
+      '4 out-of-order',
+      '1 unavailable',
+      ...[2, 3, 4].map((sequence) => `${sequence} out-of-order`),
+      ...[1, 2, 3, 4].map((sequence) => `${sequence} ack`),
+    ])
+    expect(await texts()).toEqual(['1', '2', '3', '4'])
+    expect(hub.failures).toMatchObject(Array(2).fill({ context: 'appending to the store' }))
+  })
+
+  it('R6 §8.7 one that was out of order and comes again first says that its client has given the refused one up', async () => {
+    const { clock, store, hub, texts } = setUp()
+    const socket = new TestSocket().open(hub, hello())
+    await clock.settle()
+    store.fails = 1
+    socket.send(publish(1), publish(2))
+    await clock.settle()
+    socket.send(publish(2), publish(3))
+    await clock.settle()
+    expect(answers(socket)).toEqual(['1 unavailable', '2 out-of-order', '2 ack', '3 ack'])
+    expect(await texts()).toEqual(['2', '3'])
   })
 
   it('§8.7 a refusal that cannot be retried holds up nothing', async () => {
@@ -102,7 +122,7 @@ describe('publishing', () => {
     expect(await texts()).toHaveLength(7)
   })
 
-  it('§8.5 past its time a publish is answered "unknown" and not appended', async () => {
+  it('R5 §8.5 past its time a publish is answered "unknown" and not appended', async () => {
     const { clock, hub, texts } = setUp()
     const { frames } = await hub.ask('/publish', { body: [hello(), publish(1, { until: clock.wall() - 1 })] })
     expect(framesOf(frames, 'error')).toMatchObject([{ code: 'unknown', sequence: 1 }])

@@ -95,6 +95,8 @@ export class PublishLink {
   readonly #lane: { inTurn<Result>(task: () => Promise<Result>): Promise<Result> }
   readonly #publisher: string
   #refused = Infinity
+  /** The highest that was turned away behind it. */
+  #behind = 0
 
   constructor(
     user: User | null,
@@ -116,7 +118,10 @@ export class PublishLink {
 
   async #answer(frame: Publish): Promise<string> {
     const { sequence } = frame
+    // One that was turned away comes again and nothing comes before it: its client has given the refused one up.
+    if (sequence > this.#refused && sequence <= this.#behind) this.#refused = Infinity
     if (sequence > this.#refused) {
+      this.#behind = sequence
       const message = `publish ${this.#refused} was refused and must come again first`
       return errorText(refusal('out-of-order', message), { sequence })
     }
@@ -125,8 +130,10 @@ export class PublishLink {
       if (sequence === this.#refused) this.#refused = Infinity
       return ackText(sequence, outcome.place)
     }
-    if (outcome.refused.retryable) this.#refused = sequence
-    else if (sequence === this.#refused) this.#refused = Infinity
+    if (outcome.refused.retryable) {
+      this.#refused = sequence
+      this.#behind = 0
+    } else if (sequence === this.#refused) this.#refused = Infinity
     return errorText(outcome.refused, { sequence })
   }
 

@@ -76,8 +76,9 @@ export class ChannelTruth {
     }
   }
 
-  newEpoch(line: number, epoch: string): void {
-    this.#heads.push({ line, value: startOf(epoch) })
+  newEpoch(line: number, epoch: string, at = startOf(epoch)): void {
+    this.#heads.push({ line, value: at })
+    this.#offsets.set(epoch, at.offset)
   }
 
   trim(line: number, epoch: string, first: number): void {
@@ -145,7 +146,7 @@ export const readTruth = (lines: readonly HistoryLine[]): Truth => {
     if (entry.type === 'pub.invoke') invokes.set(entry.key, entry)
     else if (entry.type === 'subscribe') subs.set(entry.sub, entry.channel)
     else if (entry.type === 'append') channel(entry.channel).append(line, entry.key, entry.position)
-    else if (entry.type === 'epoch') channel(entry.channel).newEpoch(line, entry.epoch)
+    else if (entry.type === 'epoch') channel(entry.channel).newEpoch(line, entry.epoch, entry.at)
     else if (entry.type === 'trim') channel(entry.channel).trim(line, entry.epoch, entry.first)
     else if (entry.type === 'lost-tail') channel(entry.channel).loseTail(line, entry.after)
     else if (entry.type === 'deliver') channel(subs.get(entry.sub) ?? '').mention(line, entry.position)

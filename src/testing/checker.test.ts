@@ -111,7 +111,7 @@ describe('a clean history', () => {
   })
 })
 
-describe('each change of a clean history is found', () => {
+describe('R24 each change of a clean history is found', () => {
   it.each<readonly [string, HistoryRule, HistoryLine[]]>([
     ['one message dropped', 'silent-skip', without(deliver(3))],
     ['the last one dropped', 'not-caught-up', without(deliver(6))],

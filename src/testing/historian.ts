@@ -32,14 +32,36 @@ export class Historian {
   readonly lines: HistoryLine[] = []
   /** The newest id at each place, as `channel epoch.offset`. */
   readonly #ids = new Map<string, string>()
+  /** Subscriptions that have begun, and the newest trim of each channel. */
+  readonly #begun = new Map<string, Subscription>()
+  readonly #trims = new Map<string, HistoryLine>()
   #actors = 0
+  #appended = 0
+
+  /** Messages in the stores so far. */
+  get appended(): number {
+    return this.#appended
+  }
 
   add(line: HistoryLine): void {
+    if (line.type === 'trim') this.#trims.set(line.channel, line)
     this.lines.push(line)
   }
 
-  /** The store, with its appends and trims written down; it keeps so many messages of a channel. */
-  store(store: MemoryStore, messages: number): Store {
+  /** Begins a new history where all is at rest: a run of hours is judged in pieces, without losing sight of anybody. */
+  async turnPage(store: Store, channels: readonly string[]): Promise<void> {
+    this.lines.length = 0
+    this.#ids.clear()
+    for (const channel of channels) {
+      const { after } = await store.read(channel, 'latest', { messages: 1, bytes: 1 })
+      this.add({ type: 'epoch', channel, epoch: after.epoch, at: after })
+    }
+    this.lines.push(...this.#trims.values())
+    for (const [sub, { channel, position }] of this.#begun) this.#begin(sub, channel, position ?? '')
+  }
+
+  /** The store, with its appends and trims written down; it keeps so many messages of a channel, `byAge`: for a time only. */
+  store(store: MemoryStore, messages: number, byAge = false): Store {
     const firsts = new Map<string, number>()
     return {
       append: async (channel, request) => {
@@ -48,6 +70,7 @@ export class Historian {
           const { key } = JSON.parse(request.json) as Marked
           const { place } = appended
           this.add({ type: 'append', channel, key, position: place })
+          this.#appended++
           this.#ids.set(`${channel} ${place.epoch}.${place.offset}`, place.id)
           const first = place.offset - messages + 1
           // After a lost tail the log is shorter, and begins where it began.
@@ -58,7 +81,15 @@ export class Historian {
         }
         return appended
       },
-      read: (...read) => store.read(...read),
+      read: async (channel, from, limit) => {
+        const page = await store.read(channel, from, limit)
+        // What is too old goes whenever somebody looks. By number it is known beforehand, and not taken from the store.
+        if (byAge && page.gap?.reason === 'trimmed') {
+          const { epoch, offset } = page.gap.to
+          this.add({ type: 'trim', channel, epoch, first: offset + 1 })
+        }
+        return page
+      },
       watch: (...watch) => store.watch(...watch),
       close: () => store.close(),
     }
@@ -99,14 +130,29 @@ export class Historian {
     }
   }
 
-  /** Subscribes, and writes down what the listener is given. */
-  subscribe(client: Client, channel: string, options: SubscribeOptions = {}): Subscription {
+  /** Subscribes, and writes down what the listener is given; `then` is what the application does with it. */
+  subscribe(
+    client: Client,
+    channel: string,
+    options: SubscribeOptions = {},
+    then: (message: Message) => void = () => undefined,
+  ): Subscription {
     const sub = `s${++this.#actors}`
-    const subscription = client.subscribe(channel, (message) => this.#deliver(sub, message), options)
+    const listener = (message: Message): void => {
+      this.#deliver(sub, message)
+      then(message)
+    }
+    const subscription = client.subscribe(channel, listener, options)
     subscription.on('gap', (gap) => this.#gap(sub, gap))
     const onState = ({ name }: Subscription['state']): void => {
-      if (name === 'live') this.#begin(sub, channel, subscription.position ?? '')
-      if (name === 'ended') this.add({ type: 'unsubscribe', sub })
+      if (name === 'live') {
+        this.#begin(sub, channel, subscription.position ?? '')
+        this.#begun.set(sub, subscription)
+      }
+      if (name === 'ended') {
+        this.add({ type: 'unsubscribe', sub })
+        this.#begun.delete(sub)
+      }
     }
     // Beside others of its channel it may have its start at once.
     onState(subscription.state)

@@ -20,8 +20,8 @@ export type HistoryLine =
   | { readonly type: 'pub.fail' | 'pub.unknown'; readonly key: string }
   /** Written where the store appends. */
   | { readonly type: 'append'; readonly channel: string; readonly key: string; readonly position: Place }
-  /** A new life of the channel. */
-  | { readonly type: 'epoch'; readonly channel: string; readonly epoch: string }
+  /** A new life of the channel; `at`: how far it was when the history began. */
+  | { readonly type: 'epoch'; readonly channel: string; readonly epoch: string; readonly at?: Place }
   /** `first`: the first offset that can still be read. */
   | { readonly type: 'trim'; readonly channel: string; readonly epoch: string; readonly first: number }
   /** The store has lost what came after this position; the offsets are given again. */

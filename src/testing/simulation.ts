@@ -10,7 +10,8 @@ import { createVirtualNetwork } from './virtual-network.ts'
 import type { Connection, Weather } from './weather.ts'
 import type { HistoryLine } from './history.ts'
 
-const TICK_MS = 50
+const TICK_MS = 100
+const CALM_TICK_MS = 1_000
 /** Longer than the longest back-off, probation of a transport alone, and resend of a publish. */
 const CALM_MS = 150_000
 
@@ -122,9 +123,9 @@ export const simulate = async (schedule: Schedule): Promise<Outcome> => {
       lives = far = 0
     }
     const channel = CHANNELS[tick % CHANNELS.length] ?? 'a'
-    if (storm || tick % 20 === 0) void ofHub.publish(channel)
-    if (storm && tick % 10 === 0) void ofClient.publish(CHANNELS[(tick / 10) % CHANNELS.length] ?? 'a')
-    await clock.advance(TICK_MS)
+    void ofHub.publish(channel)
+    if (storm && tick % 5 === 0) void ofClient.publish(CHANNELS[(tick / 5) % CHANNELS.length] ?? 'a')
+    await clock.advance(storm ? TICK_MS : CALM_TICK_MS)
   }
   await clock.advance(20_000)
   historian.add({ type: 'quiesce' })

@@ -108,7 +108,7 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
     })
 
     describe('gaps', () => {
-      it('§3.10 covers what was trimmed, and no readable message', async () => {
+      it('§3.10 R4 covers what was trimmed, and no readable message', async () => {
         const places = await fill(SUITE_MESSAGES + 5)
         const page = await after(places[0]!)
         expect(page.gap).toEqual({ from: places[0], to: places[4], reason: 'trimmed' })
@@ -116,14 +116,14 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
         expect(texts(page)[0]).toBe('6')
       })
 
-      it('§3.11 sends no gap to a reader at the newest trimmed message', async () => {
+      it('R4 §3.11 sends no gap to a reader at the newest trimmed message', async () => {
         const places = await fill(SUITE_MESSAGES + 5)
         const page = await after(places[4]!)
         expect(page.gap).toBeUndefined()
         expect(page.messages).toHaveLength(SUITE_MESSAGES)
       })
 
-      it('§3.11 sends no gap to a reader at the head when all messages are too old', async () => {
+      it('R4 §3.11 sends no gap to a reader at the head when all messages are too old', async () => {
         const places = await fill(3)
         await fixture.advance(SUITE_AGE_MS + 1000)
         const page = await after(places[2]!)
@@ -158,7 +158,7 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
         expect(texts(before)).toEqual(['other 4'])
       })
 
-      it('§3.10 another epoch is a gap to what can be read first', async () => {
+      it('R12 §3.10 another epoch is a gap to what can be read first', async () => {
         await fill(2)
         const page = await after(startOf('another'))
         expect(page.gap).toMatchObject({ to: { offset: 0, id: '0' }, reason: 'epoch' })
@@ -180,7 +180,7 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
     })
 
     describe('keys', () => {
-      it('§8.3 answers a repeat with the first place, and appends nothing', async () => {
+      it('R5 §8.3 answers a repeat with the first place, and appends nothing', async () => {
         const first = await append('1', key(1))
         expect(await store.append('a', { json: '1', key: key(1) })).toEqual({
           kind: 'appended',
@@ -209,13 +209,13 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
         })
       })
 
-      it('§8.4 a sequence that is not above the last, and not in the window, is unknown', async () => {
+      it('R5 §8.4 a sequence that is not above the last, and not in the window, is unknown', async () => {
         await append('1', key(5))
         expect(await store.append('a', { json: '1', key: key(4) })).toEqual({ kind: 'unknown' })
         expect(await store.append('a', { json: '1', key: key(6) })).toMatchObject({ duplicate: false })
       })
 
-      it('§8.4 a key that a busy channel pushed out of the window is unknown, not appended', async () => {
+      it('R5 §8.4 a key that a busy channel pushed out of the window is unknown, not appended', async () => {
         await append('1', key(1))
         for (let n = 1; n <= 10_001; n++) await store.append('a', { json: '0', key: key(n, 'ben', 'd') })
         expect(await store.append('a', { json: '1', key: key(1) })).toEqual({ kind: 'unknown' })
@@ -231,7 +231,7 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
         expect(await store.append('a', { json: '1', key: named })).toMatchObject({ duplicate: false })
       })
 
-      it('§8.5 past its time a publish is unknown and not appended; a known key still has its place', async () => {
+      it('R5 §8.5 past its time a publish is unknown and not appended; a known key still has its place', async () => {
         const untilMs = fixture.wall() + 100_000
         const request = { json: '1', key: key(1), untilMs }
         const first = await store.append('a', request)

@@ -18,13 +18,17 @@ export interface VirtualNetwork {
   /** Decides about each new connection. */
   weather: (connection: Connection) => Weather
   /** How long each request, chunk and WebSocket message is on its way, ms; asked for each. Order is kept. @default 0 */
-  latencyMs: () => number
+  latencyMs: (connection: Connection) => number
+  /** Is told what a connection carries: `up` as it is sent, `down` as it arrives. */
+  tap: ((text: string, way: 'up' | 'down', connection: Connection) => void) | undefined
   /** Every connection so far, and when it began. */
   readonly connections: readonly (Connection & { readonly atMs: number; readonly weather: Weather })[]
+  /** What is open now. */
+  readonly open: ReadonlySet<Connection>
   /** Cuts what is open now; returns how many it were. */
   cut(which?: (connection: Connection) => boolean): number
-  /** Lets nothing pass any more on the WebSockets that are open now, without closing them; returns how many they were. */
-  mute(): number
+  /** Lets nothing pass any more on the WebSockets that are open now, or nothing up, without closing them; returns how many they were. */
+  mute(way?: 'both' | 'up'): number
   /** Another life of the hub: what was in memory is gone, everything is cut. */
   restart(): void
 }
@@ -59,23 +63,22 @@ export const createVirtualNetwork = (
     )
   let hub = start()
   const open = new Set<Open>()
-  const sockets = new Set<{ mute(): void }>()
+  const sockets = new Set<{ mute(way: 'both' | 'up'): void }>()
   const connections: (Connection & { atMs: number; weather: Weather })[] = []
-
   const cached = new Map<string, Response>()
 
   /** One direction of a connection: runs tasks after the latency of each, in their order. */
-  const wire = (): ((task: () => void) => void) => {
+  const wire = (connection: Connection): ((task: () => void) => void) => {
     let freeMs = 0
     return (task) => {
-      const dueMs = Math.max(freeMs, clock.now() + network.latencyMs())
+      const dueMs = Math.max(freeMs, clock.now() + network.latencyMs(connection))
       if (dueMs <= clock.now()) void Promise.resolve().then(task)
       else clock.after(dueMs - clock.now(), task)
       freeMs = dueMs
     }
   }
-  const travel = (): Promise<void> => {
-    const ms = network.latencyMs()
+  const travel = (connection: Connection): Promise<void> => {
+    const ms = network.latencyMs(connection)
     return ms > 0 ? new Promise((resolve) => clock.after(ms, resolve)) : Promise.resolve()
   }
 
@@ -99,7 +102,9 @@ export const createVirtualNetwork = (
   const fetchThrough = async (url: string, init: RequestInit): Promise<Response> => {
     const path = (/\/(?:poll|stream|publish)$/.exec(url)?.[0] ?? '') as Connection['path']
     const held = path === '/poll' && typeof init.body === 'string' && /"waitMs":[1-9]/.test(init.body)
-    const weather = accept({ path, held })
+    const connection: Connection = { path, held }
+    const weather = accept(connection)
+    if (typeof init.body === 'string') network.tap?.(init.body, 'up', connection)
     if (typeof weather === 'object' && 'respond' in weather) return weather.respond()
     if (weather === 'refuse') throw new TypeError('fetch failed')
     const gone = new AbortController()
@@ -114,7 +119,7 @@ export const createVirtualNetwork = (
         gone.abort()
         reject(new TypeError('fetch failed'))
       }
-      const untrack = track({ path, held, kill }, weather)
+      const untrack = track({ ...connection, kill }, weather)
       release = () => {
         untrack()
         // Node keeps the signal of a Request until that is collected, and the signal knows this array.
@@ -133,23 +138,24 @@ export const createVirtualNetwork = (
       requests.push(request)
       return hub.fetch(request)
     }
-    await Promise.race([travel(), killed])
+    await Promise.race([travel(connection), killed])
     if (weather === 'twice') await Promise.race([ask(), killed])
     const answer = await Promise.race([ask(), killed])
     if (weather === 'lost') return killed
     const old = cached.get(path)
     if (path !== '/stream') cached.set(path, answer.clone())
     const response = weather === 'stale' && old ? old.clone() : answer
-    await Promise.race([travel(), killed])
     if (weather === 'hold') {
       const text = await Promise.race([response.text(), killed])
+      await Promise.race([travel(connection), killed])
       release()
+      network.tap?.(text, 'down', connection)
       return new Response(text, { status: response.status, headers: response.headers })
     }
     const reader = response.body?.getReader()
     if (!reader) return response
     let kept: Uint8Array | undefined
-    const down = wire()
+    const down = wire(connection)
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         const fail = (error: unknown): void => {
@@ -163,7 +169,10 @@ export const createVirtualNetwork = (
             kept = value
             down(() => {
               if (signal.aborted) return
-              if (chunk) controller.enqueue(chunk)
+              if (chunk) {
+                network.tap?.(new TextDecoder().decode(chunk), 'down', connection)
+                controller.enqueue(chunk)
+              }
               if (!done) return
               release()
               controller.close()
@@ -175,6 +184,8 @@ export const createVirtualNetwork = (
         pump().catch(fail)
       },
     })
+    // The head and the first chunk are on their way together.
+    await Promise.race([travel(connection), killed])
     return new Response(body, { status: response.status, headers: response.headers })
   }
 
@@ -187,29 +198,33 @@ export const createVirtualNetwork = (
     onclose: ((event: never) => void) | null = null
     #session: ReturnType<HubInternals['connect']> | undefined
     readonly #release: () => void
-    readonly #up = wire()
-    readonly #down = wire()
+    readonly #connection: Connection = { path: '', held: false }
+    readonly #up = wire(this.#connection)
+    readonly #down = wire(this.#connection)
     #mute: boolean
+    #muteUp: boolean
 
     constructor() {
-      const weather = accept({ path: '', held: false })
-      this.#mute = weather === 'mute'
+      const weather = accept(this.#connection)
+      this.#mute = this.#muteUp = weather === 'mute'
       sockets.add(this)
-      this.#release = track({ path: '', held: false, kill: () => this.#end(1006, '') }, weather)
+      this.#release = track({ ...this.#connection, kill: () => this.#end(1006, '') }, weather)
       if (weather !== 'hang' && !(typeof weather === 'object' && 'answers' in weather && !weather.answers))
         this.#up(() => this.#down(() => this.#begin(weather)))
     }
 
     send(data: string): void {
-      if (!this.#mute) this.#up(() => this.#session?.receive(data))
+      network.tap?.(data, 'up', this.#connection)
+      if (!this.#muteUp) this.#up(() => this.#session?.receive(data))
     }
 
     close(): void {
       this.#up(() => this.#end(1000, ''))
     }
 
-    mute(): void {
-      this.#mute = true
+    mute(way: 'both' | 'up'): void {
+      this.#muteUp = true
+      this.#mute ||= way === 'both'
     }
 
     #begin(weather: Weather): void {
@@ -235,7 +250,12 @@ export const createVirtualNetwork = (
     }
 
     #receive(data: string): void {
-      if (!this.#mute) this.#down(() => this.readyState === 1 && this.#call(this.onmessage, { data }))
+      if (this.#mute) return
+      this.#down(() => {
+        if (this.readyState !== 1) return
+        network.tap?.(data, 'down', this.#connection)
+        this.#call(this.onmessage, { data })
+      })
     }
 
     #end(code: number, reason: string): void {
@@ -263,14 +283,16 @@ export const createVirtualNetwork = (
     fetch: fetchThrough,
     weather: () => 'clear',
     latencyMs: () => 0,
+    tap: undefined,
     connections,
+    open,
     cut(which = () => true) {
       const chosen = [...open].filter(which)
       for (const connection of chosen) connection.kill()
       return chosen.length
     },
-    mute() {
-      for (const socket of sockets) socket.mute()
+    mute(way = 'both') {
+      for (const socket of sockets) socket.mute(way)
       return sockets.size
     },
     restart() {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { readEventStream } from '../testing/reference-sse.ts'
 import { sseParser } from './sse-parser.ts'
 
 // Rows: WHATWG HTML §9.2.6 and the Web Platform Tests eventsource/format-*. The inputs are bytes, decoded as the stream is.
@@ -67,6 +68,10 @@ describe('P SSE parser', () => {
 
     it('whole', () => {
       expect(run([input]).map(({ data }) => data)).toEqual(events)
+    })
+
+    it('as the parser that was written from the WHATWG text', () => {
+      expect(readEventStream(input)).toEqual(events)
     })
 
     it('byte by byte, each event with the byte that ends its empty line', () => {

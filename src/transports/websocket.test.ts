@@ -80,6 +80,15 @@ describe('webSocket', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('N14 a close that follows its error some tasks later, as in WebKit, is failed', async () => {
+    const { socket, ends } = start()
+    socket.fire('error')
+    await clock.advance(99)
+    socket.fire('close', { code: 1006, reason: '' })
+    expect(ends).toEqual([{ code: 'failed', status: 1006, detail: undefined }])
+    expect(clock.pending).toBe(0)
+  })
+
   it.each([1000, 1001, 1006, 1011, 4401, 4403, 4429, 4503])('§5.6 a close with %i after open is cut', (code) => {
     const { socket, ends } = start()
     socket.fire('open')
@@ -91,7 +100,7 @@ describe('webSocket', () => {
     const { socket, ends } = start()
     socket.fire('error')
     expect(ends).toEqual([])
-    await clock.advance(0)
+    await clock.advance(100)
     expect(ends).toEqual([{ code: 'blocked' }])
     socket.fire('close', { code: 1006, reason: '' })
     await clock.advance(1000)
@@ -102,7 +111,7 @@ describe('webSocket', () => {
     const { socket, ends } = start()
     socket.fire('open')
     socket.fire('error')
-    await clock.advance(0)
+    await clock.advance(100)
     expect(ends).toEqual([{ code: 'cut' }])
   })
 
@@ -116,7 +125,7 @@ describe('webSocket', () => {
     }
     webSocket({ WebSocket }).open(recording.request, recording.on)
     expect(recording.ends).toEqual([])
-    await clock.advance(0)
+    await clock.advance(100)
     expect(recording.ends).toEqual([{ code: 'blocked', detail: 'SecurityError: The operation is insecure.' }])
   })
 
@@ -180,7 +189,7 @@ describe('webSocket', () => {
       expect(webSocket().supported()).toBe(false)
       const recording = record('http://h', clock)
       webSocket().open(recording.request, recording.on)
-      await clock.advance(0)
+      await clock.advance(100)
       expect(recording.ends).toMatchObject([{ code: 'blocked' }])
     } finally {
       if (before) Object.defineProperty(globalThis, 'WebSocket', before)

@@ -46,10 +46,10 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
       close()
       on.end({ code: ended, status, detail: detail.slice(0, 200) || undefined })
     }
-    /** Later, for nothing is called inside `open()`, and after an error `close` follows in the same turn, with the status. */
+    /** Later, for nothing is called inside `open()`, and after an error `close` follows with the status: in WebKit some tasks later. */
     const failed = (detail?: string): void => {
       // Where no `close` follows, Chromium's CSP has blocked the connection.
-      cancel = request.clock.after(0, () => end(code === 'failed' ? 'blocked' : code, detail))
+      cancel = request.clock.after(100, () => end(code === 'failed' ? 'blocked' : code, detail))
     }
 
     try {
