@@ -2,34 +2,13 @@ import { test as base } from '@playwright/test'
 import type { Page } from '@playwright/test'
 import type { Client } from 'holdfast'
 import type * as Holdfast from 'holdfast'
-import { memoryStore } from 'holdfast/server'
-import { startDemoServer } from '../demo-server/server.ts'
 import type { DemoServer } from '../demo-server/server.ts'
 import type { WeatherRoom } from '../demo-server/weather-rooms.ts'
+import { startHubServer } from './hub-server.ts'
+import { timing } from './timing.ts'
 
 export { expect } from '@playwright/test'
-
-/** All durations of client and hub are divided by this. More makes false timeouts on a busy machine. */
-export const SCALE = 5
-
-const TIMING = {
-  heartbeatMs: 10_000,
-  graceMs: 5_000,
-  connectMs: 5_000,
-  probeMs: 15_000,
-  headStartMs: 250,
-  stableMs: 10_000,
-  probationMs: 10_000,
-  spreadMs: 5_000,
-  backoffMs: 500,
-  maxBackoffMs: 30_000,
-  holdMs: 25_000,
-  pollIntervalMs: 5_000,
-  resendMs: 100_000,
-}
-
-/** The durations that a page gives its client. The proof of a stream takes the hub 100 ms whatever the scale. */
-export const timing = Object.fromEntries(Object.entries(TIMING).map(([name, ms]) => [name, ms / SCALE]))
+export { SCALE } from './timing.ts'
 
 /** A network of its own for one test, and the channel that nobody else uses. */
 export interface Room {
@@ -41,28 +20,43 @@ export interface Room {
 
 let rooms = 0
 
-/** `hubServer`: the demo server without feeds, with a store of 20,000 messages. `net`: a room of it. */
-export const test = base.extend<{ net: Room }, { hubServer: DemoServer }>({
+interface WorkerFixtures {
+  /** How many messages of a channel the store keeps. */
+  history: number
+  hubServer: DemoServer
+}
+
+/**
+ * `hubServer`: as `startHubServer` makes it. `newNet` makes rooms of it; `net` is one, and then `page` is a page of the hub's own
+ * origin with nothing on it but the client.
+ */
+export const test = base.extend<{ newNet: () => Room; net: Room }, WorkerFixtures>({
+  history: [20_000, { option: true, scope: 'worker' }],
   hubServer: [
-    // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
-    async ({}, use) => {
-      const store = memoryStore({ messages: 20_000, ageMs: 3_600_000 })
-      const limits = { heartbeatMinMs: 300, sweepMs: 500 / SCALE }
-      const server = await startDemoServer({ port: 0, feeds: false, hub: { store, limits }, maxWeathers: 1_000 })
+    async ({ history }, use) => {
+      const server = await startHubServer({ messages: history })
       await use(server)
       await server.close()
     },
     { scope: 'worker' },
   ],
-  net: async ({ hubServer, page }, use, info) => {
-    const id = `t${info.workerIndex}-${++rooms}`
-    const room = hubServer.weather(id)
-    // A page of the hub's own origin with nothing on it but the client.
+  newNet: async ({ hubServer }, use, info) => {
+    const made: Room[] = []
+    await use(() => {
+      const id = `t${info.workerIndex}-${++rooms}`
+      const net: Room = { room: hubServer.weather(id), channel: `lab:${id}`, url: `/weather/${id}/realtime` }
+      made.push(net)
+      return net
+    })
+    for (const { room } of made) {
+      room.reset()
+      room.faults.cut()
+    }
+  },
+  net: async ({ hubServer, newNet, page }, use) => {
     await page.goto(`${hubServer.url}/nothing-here`)
     await page.addScriptTag({ url: '/holdfast.min.js' })
-    await use({ room, channel: `lab:${id}`, url: `/weather/${id}/realtime` })
-    room.reset()
-    room.faults.cut()
+    await use(newNet())
   },
 })
 

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Gateway } from './gateway.ts'
 import type { HubCore } from './hub-core.ts'
 import { answerNode } from './node-http.ts'
+import { answerHttp2 } from './node-http2.ts'
 import type { WebSocketGateway } from './websocket-gateway.ts'
 
-/** What `attach` needs of a server: Node's `http.Server` and `https.Server` have it. */
+/** What `attach` needs of a server: those of `node:http`, `node:https` and `node:http2` have it. */
 export interface AttachableServer {
   emit(event: string, ...values: unknown[]): boolean
   on(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
@@ -38,6 +40,14 @@ export const attachTo = (
         void answerNode(gateway, target, request, response, core.clock)
         return true
       }
+    } else if (event === 'stream') {
+      // HTTP/2. Node makes a 'request' of it only where the application listens to those.
+      const [stream, headers] = values as [ServerHttp2Stream, IncomingHttpHeaders]
+      const target = targetBelow(base, headers[':path'])
+      if (target !== null) {
+        void answerHttp2(gateway, target, stream, headers)
+        return true
+      }
     } else if (event === 'upgrade') {
       const [request, socket, head] = values as [IncomingMessage, Duplex, Buffer]
       const target = targetBelow(base, request.url)
@@ -66,8 +76,9 @@ export const attachTo = (
 
 /** Path and query below the base, or null. Absolute request targets (RFC 9112 §3.2.2) are cut to their path first. */
 const targetBelow = (base: string, url: string | undefined): string | null => {
-  const target = (url ?? '').replace(/^https?:\/\/[^/?#]*/i, '')
-  if (!target.startsWith(base)) return null
+  const target = url?.replace(/^https?:\/\/[^/?#]*/i, '')
+  // Without one it is a CONNECT of HTTP/2.
+  if (!target?.startsWith(base)) return null
   const rest = target.slice(base.length)
   if (rest === '' || rest.startsWith('?')) return `/${rest}`
   return rest.startsWith('/') ? rest : null

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ServerFrame } from '../protocol/frames.ts'
+import { http2Fetch, http2Pair } from '../testing/http2-fetch.ts'
 import { hello } from '../testing/test-hub.ts'
 import { createHub } from './hub.ts'
 import type { Hub, HubOptions } from './hub-types.ts'
@@ -26,6 +27,12 @@ const overSocket = async (hub: Hub): Promise<{ ask: Ask; port: number }> => {
     server.close()
   })
   return { port, ask: (path, init) => fetch(`http://localhost:${port}${path}`, init) }
+}
+
+const overHttp2 = async (hub: Hub): Promise<Ask> => {
+  const pair = await http2Pair((server) => hub.attach(server, { path: '/' }))
+  undo.push(pair.close)
+  return http2Fetch(pair)
 }
 
 const make = (options: Partial<HubOptions> = {}): Hub => {
@@ -66,6 +73,7 @@ const A = [hello({ channels: [{ channel: 'a', from: 'latest' }] })]
 
 const ways: readonly [string, (hub: Hub) => Promise<Ask>][] = [
   ['over a socket', async (hub) => (await overSocket(hub)).ask],
+  ['over HTTP/2', overHttp2],
   ['through hub.fetch', async (hub) => (path, init) => hub.fetch(new Request(`http://hub.example/base${path}`, init))],
 ]
 
@@ -218,6 +226,24 @@ describe('HTTP on a raw socket', () => {
     await expect.poll(() => answers.split('HTTP/1.1 200 OK').length).toBe(51)
     socket.destroy()
   })
+
+  it.each(['/stream?channel=a', '/poll?channel=a&wait=20000'])(
+    'S16 who asks by GET %s with a body, which nobody reads, is noticed when they go',
+    async (asked) => {
+      const hub = make()
+      const { port, ask } = await overSocket(hub)
+      const known = (await (await ask('/poll?channel=a')).json()) as ServerFrame[]
+      const path = `${asked}&since=${known.find((frame) => frame.type === 'run')?.after}`
+      const socket = connect(port, 'localhost')
+      socket.on('error', () => undefined)
+      // More than the buffers before the hub take while nobody reads.
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n${'x'.repeat(300_000)}`)
+      await expect.poll(() => hub.health.links).toBe(1)
+      socket.destroy()
+      // A beat, which would find out too, comes after 10 s.
+      await expect.poll(() => hub.health.links, { timeout: 5_000 }).toBe(0)
+    },
+  )
 
   it('§9 a body that stops is answered 408, and the connection is closed', async () => {
     const { port } = await overSocket(make({ limits: { helloMs: 50 } }))

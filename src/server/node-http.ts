@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import type { Gateway } from './gateway.ts'
 import type { GatewayRequest, GatewayResponse, ReadBody } from './gateway-types.ts'
@@ -9,7 +10,7 @@ import { unsentBytes } from './unsent-bytes.ts'
 /** How long the rest of a body that nobody wants is taken, so that the answer is read before the connection closes. */
 const LINGER_MS = 1000
 
-/** Answers one request of Node's HTTP server. Never throws. */
+/** Answers one request of Node's HTTP/1.1 server. Never throws. */
 export const answerNode = async (
   gateway: Gateway,
   target: string,
@@ -25,6 +26,8 @@ export const answerNode = async (
   // Without a listener an error of the socket would end the process.
   response.on('error', () => gone.abort())
   request.on('error', () => gone.abort())
+  // Nobody reads the body of a GET. While one waits to be read, nothing tells that the peer has gone.
+  if (request.method === 'GET') request.resume()
   const answer = await gateway.handle(gatewayRequest(target, request, gone.signal))
   if (response.destroyed) return
   send(answer, request, response, clock)
@@ -43,8 +46,9 @@ export const gatewayRequest = (target: string, request: IncomingMessage, signal:
   remoteAddress: request.socket.remoteAddress,
 })
 
-const readNodeBody =
-  (request: IncomingMessage): ReadBody =>
+/** Reads the body of a request: a message of HTTP/1.1, or a stream of HTTP/2. */
+export const readNodeBody =
+  (request: Readable): ReadBody =>
   (maxBytes) =>
     new Promise((resolve) => {
       const chunks: Buffer[] = []
