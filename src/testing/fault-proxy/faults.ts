@@ -151,14 +151,14 @@ class FaultSet implements Faults, InnerFaults {
   }
 
   cut(which: CutOptions = {}): number {
-    const { kind, path, how = 'reset' } = parseCut(which)
+    const { kind, path, code, how = code === undefined ? 'reset' : 'fin' } = parseCut(which)
     let count = 0
     for (const link of [...this.#links]) {
       if (kind !== undefined && link.kind !== kind) continue
       if (path !== undefined && !(link.path?.endsWith(path) ?? false)) continue
       count++
       link.log({ kind: 'fault', action: 'cut' })
-      link.kill(how)
+      link.kill(how, code)
     }
     return count
   }

@@ -4,8 +4,8 @@ import type { Direction, LinkKind } from './rule.ts'
 
 /** How a link ends its client's side, given by whoever owns the sockets. */
 export interface LinkOwner {
-  /** End (FIN) or RST towards the client; the upstream side goes too. */
-  kill(how: 'fin' | 'reset'): void
+  /** End (FIN) or RST towards the client; the upstream side goes too. `code`: the close code that a WebSocket is told before. */
+  kill(how: 'fin' | 'reset', code?: number): void
   /** Destroy both sides at once, without manners. Must be idempotent. */
   destroy(): void
 }
@@ -131,11 +131,11 @@ export class Link {
     this.#timers.add(timer)
   }
 
-  kill(how: 'fin' | 'reset'): void {
+  kill(how: 'fin' | 'reset', code?: number): void {
     if (this.#state !== 'open') return
     this.#state = 'killed'
     this.#stop()
-    this.#options.owner.kill(how)
+    this.#options.owner.kill(how, code)
   }
 
   destroy(): void {

@@ -156,6 +156,15 @@ describe('match', () => {
     await fired('cut')
     await rig.until(() => rig.streams.length === 0 && rig.sockets.length === 0)
   })
+
+  it('cut with a code: a WebSocket is closed as its server would close it', async () => {
+    const socket = openSocket(port)
+    await socket.sees('open')
+    expect(faults.cut({ kind: 'ws', code: 1011 })).toBe(1)
+    await socket.sees('close 1011')
+    await fired('cut')
+    await rig.until(() => rig.sockets.length === 0)
+  })
 })
 
 describe('kind tcp', () => {

@@ -72,6 +72,7 @@ describe('validation names the bad field', () => {
 
   it('cut', () => {
     expect(() => parseCut({ how: 'softly' })).toThrow(expect.objectContaining({ field: 'cut.how' }))
+    expect(() => parseCut({ code: 5_000 })).toThrow(expect.objectContaining({ field: 'cut.code' }))
   })
 })
 

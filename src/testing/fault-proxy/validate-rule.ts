@@ -212,13 +212,16 @@ export interface CutOptions {
   readonly path?: string
   /** @default 'reset' */
   readonly how?: 'fin' | 'reset'
+  /** A WebSocket is ended with this close code instead, as its server would; other links end with FIN. */
+  readonly code?: number
 }
 
 /** Checks unknown input for `cut`. @throws RuleError that names the field */
 export function parseCut(value: unknown): CutOptions {
-  const fields = object(value ?? {}, 'cut', ['kind', 'path', 'how'])
+  const fields = object(value ?? {}, 'cut', ['kind', 'path', 'how', 'code'])
   oneOf(fields, 'kind', 'cut', ['tcp', 'http', 'ws'])
   oneOf(fields, 'how', 'cut', ['fin', 'reset'])
+  integer(fields, 'code', 'cut', 1000, 4999)
   text(fields, 'path', 'cut', 1)
   return { ...fields }
 }

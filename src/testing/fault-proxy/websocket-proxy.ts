@@ -31,9 +31,10 @@ export function proxyUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer,
   const faults = innerOf(options.faults)
   const sides: Sides = { client: socket }
   const link: Link = faults.openLink('ws', address.pathname, {
-    kill(how) {
+    kill(how, code) {
       sides.request?.destroy()
       sides.hub?.destroy()
+      if (code !== undefined && sides.hub !== undefined) socket.write(closeFrame(code))
       endSocket(socket, how)
     },
     destroy() {
@@ -45,6 +46,10 @@ export function proxyUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer,
   if (link.ended) return
   socket.once('close', () => {
     clientGone(link, sides, faults.settings.orphanMs)
+  })
+  // The hub is not told of this end, and so will not answer it: nothing else would ever close this half.
+  socket.once('end', () => {
+    if (link.suppressed.up) socket.destroy()
   })
   const active = faults.opening(link, [])
   if (active !== undefined) {
@@ -71,6 +76,11 @@ export function proxyUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer,
     request.end()
   })
   link.touch()
+}
+
+/** RFC 6455 §5.5.1, unmasked as servers send it. */
+function closeFrame(code: number): Buffer {
+  return Buffer.from([0x88, 2, code >> 8, code & 0xff])
 }
 
 /** A half-open link hides the client's end from the hub, for a while. */
