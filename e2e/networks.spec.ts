@@ -103,7 +103,7 @@ const oneRun = (page: Page, url: string, channel: string, timing: Record<string,
   )
 
 for (const { name, rules, boundMs, order, smoke } of NETWORKS) {
-  test(`${name}: a message within ${boundMs} ms`, { tag: smoke ? ['@smoke'] : [] }, async ({ page, net }) => {
+  test(`R8 ${name}: a message within ${boundMs} ms`, { tag: smoke ? ['@smoke'] : [] }, async ({ page, net }) => {
     test.slow()
     const { faults } = net.room
     const ids = rules.map((rule) => faults.add(rule))

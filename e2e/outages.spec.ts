@@ -30,7 +30,11 @@ const publish = async (
 ) => server.hub.publish(net.channel, { note: 'x' })
 
 for (const { name, action, says } of OUTAGES) {
-  test(`${name}: waits, says why, and is back by itself with all that was missed`, async ({ page, net, hubServer }) => {
+  test(`R17 ${name}: waits, says why, and is back by itself with all that was missed`, async ({
+    page,
+    net,
+    hubServer,
+  }) => {
     test.slow()
     await startClient(page, net)
     await onTransport(page, 'websocket')

@@ -2,8 +2,8 @@ import type { Page } from '@playwright/test'
 import type { Client, ClientOptions, Gap, Message, SubscribeOptions, Subscription } from 'holdfast'
 import type * as Holdfast from 'holdfast'
 import type { DemoServer } from '../demo-server/server.ts'
-import { timing } from './hub-fixture.ts'
 import type { Room } from './hub-fixture.ts'
+import { timing } from './timing.ts'
 
 type Names = NonNullable<ClientOptions['transports']>
 export type TransportName = Names[number]
@@ -49,65 +49,80 @@ declare global {
   }
 }
 
-/** Puts the harness into a page that has the client already. */
-export const installHarness = (
-  page: Page,
-  { url, channel: ownChannel }: Pick<Room, 'url' | 'channel'>,
-  transports: Names | undefined,
-): Promise<void> =>
-  page.evaluate(
-    ({ url, ownChannel, transports, timing }) => {
-      const errors: string[] = []
-      const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-      window.harness = {
-        channel: ownChannel,
-        errors,
-        createClient(extra) {
-          const client = window.holdfast.createClient({ url, timing, ...(transports && { transports }), ...extra })
-          client.on('error', ({ code, message }) => errors.push(`${code}: ${message}`))
-          window.client = client
-          return client
-        },
-        record(client, channel = ownChannel, options = { from: 'earliest' }) {
-          const messages: Message[] = []
-          const gaps: Gap[] = []
-          const subscription = client.subscribe(channel, (message) => messages.push(message), options)
-          subscription.on('gap', (gap) => gaps.push(gap))
-          const recording = { subscription, messages, gaps, offsets: () => messages.map(({ offset }) => offset) }
-          window.recording = recording
-          return recording
-        },
-        async append(data, channel = ownChannel) {
-          for (const each of data) {
-            const response = await fetch(`/realtime/publish?channel=${encodeURIComponent(channel)}`, {
-              method: 'POST',
-              headers: { 'content-type': 'application/json' },
-              body: JSON.stringify(each),
-            })
-            if (!response.ok) throw new Error(`append: ${await response.text()}`)
-          }
-        },
-        async until(condition, what) {
-          const deadline = performance.now() + 15_000
-          while (!condition()) {
-            if (performance.now() > deadline) {
-              const { summary, timeline } = window.client.explain()
-              const facts = timeline.slice(-20).map(({ kind, transport, code }) => [kind, transport, code].join(' '))
-              throw new Error(`not within 15 s: ${what}\n${summary}\n${facts.join('\n')}\n${errors.join('\n')}`)
-            }
-            await pause(5)
-          }
-        },
-        outcome: (promise) =>
-          promise.then(
-            (value) => value,
-            (error: unknown) =>
-              window.holdfast.isHoldfastError(error) ? error.code : `not a HoldfastError: ${String(error)}`,
-          ),
+/** What the harness of a page is made of. */
+export interface HarnessRequest {
+  readonly url: string
+  readonly ownChannel: string
+  readonly transports: Names | undefined
+  readonly timing: Readonly<Record<string, number>>
+}
+
+/** Makes `window.harness`. It runs in the page, so it can use nothing of this module. */
+export const makeHarness = ({ url, ownChannel, transports, timing }: HarnessRequest): void => {
+  const errors: string[] = []
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+  window.harness = {
+    channel: ownChannel,
+    errors,
+    createClient(extra) {
+      const client = window.holdfast.createClient({ url, timing, ...(transports && { transports }), ...extra })
+      client.on('error', ({ code, message }) => errors.push(`${code}: ${message}`))
+      window.client = client
+      return client
+    },
+    record(client, channel = ownChannel, options = { from: 'earliest' }) {
+      const messages: Message[] = []
+      const gaps: Gap[] = []
+      const subscription = client.subscribe(channel, (message) => messages.push(message), options)
+      subscription.on('gap', (gap) => gaps.push(gap))
+      const recording = { subscription, messages, gaps, offsets: () => messages.map(({ offset }) => offset) }
+      window.recording = recording
+      return recording
+    },
+    async append(data, channel = ownChannel) {
+      for (const each of data) {
+        const response = await fetch(`/realtime/publish?channel=${encodeURIComponent(channel)}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(each),
+        })
+        if (!response.ok) throw new Error(`append: ${await response.text()}`)
       }
     },
-    { url, ownChannel, transports, timing },
-  )
+    async until(condition, what) {
+      const deadline = performance.now() + 15_000
+      while (!condition()) {
+        if (performance.now() > deadline) {
+          const { summary, timeline } = window.client.explain()
+          const facts = timeline.slice(-20).map(({ kind, transport, code }) => [kind, transport, code].join(' '))
+          throw new Error(`not within 15 s: ${what}\n${summary}\n${facts.join('\n')}\n${errors.join('\n')}`)
+        }
+        await pause(5)
+      }
+    },
+    outcome: (promise) =>
+      promise.then(
+        (value) => value,
+        (error: unknown) =>
+          window.holdfast.isHoldfastError(error) ? error.code : `not a HoldfastError: ${String(error)}`,
+      ),
+  }
+}
+
+export const harnessRequest = (
+  { url, channel }: Pick<Room, 'url' | 'channel'>,
+  transports: Names | undefined,
+): HarnessRequest => ({ url, ownChannel: channel, transports, timing })
+
+/** What of a page is enough to run functions in it. */
+export type Scripted = Pick<Page, 'evaluate'>
+
+/** Puts the harness into a page that has the client already. */
+export const installHarness = (
+  page: Scripted,
+  net: Pick<Room, 'url' | 'channel'>,
+  transports: Names | undefined,
+): Promise<void> => page.evaluate(makeHarness, harnessRequest(net, transports))
 
 /** Opens a page of the hub's origin with nothing on it but client and harness. */
 export const openPage = async (
