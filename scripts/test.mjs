@@ -1,21 +1,27 @@
 // What `npm test` runs: named steps, stopping at the first that fails. `--full`: every e2e test in both browsers, the tests that
-// wait for real durations, more seeds of the simulation, and the mutants. `--only <name>[,<name>]`: these steps alone.
+// wait for real durations, the whole fault matrix, 10,000 seeds of the simulation, the soak, the mutants, and WebKitGTK.
+// `--only <name>[,<name>]`: these steps alone.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findBrowser } from './find-browser.mjs'
+import { findWebKit } from './find-webkit.mjs'
 
 const { values } = parseArgs({ options: { full: { type: 'boolean', default: false }, only: { type: 'string' } } })
 const root = fileURLToPath(new URL('..', import.meta.url))
 const env = {
   ...process.env,
   PATH: join(root, 'node_modules', '.bin') + delimiter + (process.env.PATH ?? ''),
-  ...(values.full && { FULL: '1', REAL: '1', SEEDS: process.env.SEEDS ?? '2000' }),
+  ...(values.full && { FULL: '1', REAL: '1' }),
   // The steps write into a pipe; a person at a terminal gets their colours all the same.
   ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
 }
+/** What tests leave to be told at the end of a full run. */
+const bars = join(root, 'test-results', 'bars')
+/** Seeds of the simulation in a full run; each half is a process. */
+const half = Math.ceil(Number(process.env.SEEDS ?? 10_000) / 2)
 /** Lines of a failed step that are said again at the very end, where a cut log still has them. */
 const LAST_LINES = 40
 
@@ -35,7 +41,20 @@ const rows = [
     { name: 'docs', run: 'docs:check' },
   ],
   [{ name: 'vitest', run: 'test:unit', live: true }],
-  ...(values.full ? [[{ name: 'mutants', run: 'test:mutants', live: true }]] : []),
+  ...(values.full
+    ? [
+        [{ name: 'mutants', run: 'test:mutants', live: true }],
+        [
+          { name: 'soak', run: 'test:soak' },
+          { name: 'seeds-1', run: 'test:simulation', env: { FIRST_SEED: '1', SEEDS: `${half}`, MINUTES: '12' } },
+          {
+            name: 'seeds-2',
+            run: 'test:simulation',
+            env: { FIRST_SEED: `${half + 1}`, SEEDS: `${half}`, MINUTES: '12' },
+          },
+        ],
+      ]
+    : []),
   [
     { name: 'build', run: 'build' },
     { name: 'knip', run: 'knip' },
@@ -48,19 +67,35 @@ const rows = [
   [{ name: 'examples', run: 'build:examples' }],
   [{ name: 'e2e-chromium', run: 'test:e2e', live: true }],
   [{ name: 'e2e-firefox', run: 'test:e2e:firefox', live: true, skip: firefoxMissing }],
+  ...(values.full ? [[{ name: 'webkit', run: 'test:webkit', live: true, skip: webkitMissing }]] : []),
 ]
 
 /** Early, so that nobody waits minutes to learn that there is no browser. */
 function checkBrowsers() {
   console.log(`chromium: ${findBrowser('chromium').executablePath}`)
-  const missing = firefoxMissing()
-  if (missing && process.env.CI) throw new Error(missing)
-  console.log(`firefox: ${missing ?? findBrowser('firefox').executablePath}`)
+  const optional = {
+    firefox: [firefoxMissing, () => findBrowser('firefox').executablePath],
+    ...(values.full && { webkit: [webkitMissing, () => findWebKit().browser] }),
+  }
+  for (const [name, [isMissing, path]] of Object.entries(optional)) {
+    const missing = isMissing()
+    if (missing && process.env.CI) throw new Error(missing)
+    console.log(`${name}: ${missing ?? path()}`)
+  }
 }
 
 function firefoxMissing() {
+  return failureOf(() => findBrowser('firefox'))
+}
+
+function webkitMissing() {
+  return failureOf(findWebKit)
+}
+
+/** What was thrown, or undefined. */
+function failureOf(run) {
   try {
-    findBrowser('firefox')
+    run()
     return undefined
   } catch (error) {
     return error.message
@@ -68,13 +103,13 @@ function firefoxMissing() {
 }
 
 /** Runs a script of package.json; its output comes live, or in one piece at its end when others run beside it. Resolves with all of it. */
-function runScript(script, live) {
+function runScript(script, live, more) {
   return new Promise((resolve) => {
     const npm = process.env.npm_execpath
     const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []]
     const child = spawn(command, [...args, 'run', '--silent', '--ignore-scripts', script], {
       cwd: root,
-      env,
+      env: { ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: !npm && process.platform === 'win32',
     })
@@ -90,10 +125,18 @@ function runScript(script, live) {
   })
 }
 
+/** The figures that the contract is held to: the tests have asserted them already. */
+function sayBars() {
+  for (const file of existsSync(bars) ? readdirSync(bars).sort() : []) {
+    console.log(`\n── ${file.replace('.txt', '')}\n${readFileSync(join(bars, file), 'utf8').trimEnd()}`)
+  }
+  console.log('\nlost 0, repeated 0, reordered 0, silent gaps 0, false gaps 0 over all of these')
+}
+
 async function runStep(step, live) {
   const startedAt = performance.now()
   const result = await (typeof step.run === 'string'
-    ? runScript(step.run, live)
+    ? runScript(step.run, live, step.env)
     : Promise.resolve()
         .then(step.run)
         .then(
@@ -123,6 +166,7 @@ if (!existsSync(join(root, 'node_modules', 'vitest'))) {
   process.exit(2)
 }
 
+rmSync(bars, { recursive: true, force: true })
 const done = []
 const notRun = []
 for (const row of rows) {
@@ -142,6 +186,7 @@ for (const { name, output } of failed) {
   console.log(`\n── the end of what ${name} said`)
   console.log(lines.slice(-LAST_LINES).join('\n'))
 }
+if (values.full && !failed.length) sayBars()
 console.log('\n── summary')
 for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
 for (const reason of notRun) console.log(`not run: ${reason}`)
