@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { findBrowser } from './find-browser.mjs'
 import { findWebKit } from './find-webkit.mjs'
 
@@ -22,8 +22,11 @@ const env = {
 const bars = join(root, 'test-results', 'bars')
 /** Seeds of the simulation in a full run; each half is a process. */
 const half = Math.ceil(Number(process.env.SEEDS ?? 10_000) / 2)
-/** Lines of a failed step that are said again at the very end, where a cut log still has them. */
+/** Lines of a failed step that are said again at its end, and names of failed tests after all else: a cut log keeps its end. */
 const LAST_LINES = 40
+const FAILED_NAMES = 10
+/** As Vitest and Playwright name a test that failed. */
+const FAILED_TEST = /^\s*(?:FAIL\s|\d+\) \[|✘)/
 
 // The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
 const rows = [
@@ -190,7 +193,9 @@ if (values.full && !failed.length) sayBars()
 console.log('\n── summary')
 for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
 for (const reason of notRun) console.log(`not run: ${reason}`)
-for (const { name, run } of failed) {
+for (const { name, run, output } of failed) {
+  const names = new Set(stripVTControlCharacters(output).split('\n').filter((line) => FAILED_TEST.test(line)))
+  for (const line of [...names].slice(0, FAILED_NAMES)) console.log(line.trim())
   const alone = typeof run === 'string' ? `npm run ${run}` : `node scripts/test.mjs --only ${name}`
   console.log(`\nStep "${name}" failed, and the steps after it did not run. Run it alone: ${alone}`)
 }
