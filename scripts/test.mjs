@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const env = {
   ...process.env,
   PATH: join(root, 'node_modules', '.bin') + delimiter + (process.env.PATH ?? ''),
-  ...(values.full && { FULL: '1', REAL: '1' }),
+  ...(values.full && { FULL: '1', REAL: '1', FUZZ_RUNS: process.env.FUZZ_RUNS ?? '500' }),
   // The steps write into a pipe; a person at a terminal gets their colours all the same.
   ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
 }
