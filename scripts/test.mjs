@@ -194,7 +194,11 @@ console.log('\n── summary')
 for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
 for (const reason of notRun) console.log(`not run: ${reason}`)
 for (const { name, run, output } of failed) {
-  const names = new Set(stripVTControlCharacters(output).split('\n').filter((line) => FAILED_TEST.test(line)))
+  const names = new Set(
+    stripVTControlCharacters(output)
+      .split('\n')
+      .filter((line) => FAILED_TEST.test(line)),
+  )
   for (const line of [...names].slice(0, FAILED_NAMES)) console.log(line.trim())
   const alone = typeof run === 'string' ? `npm run ${run}` : `node scripts/test.mjs --only ${name}`
   console.log(`\nStep "${name}" failed, and the steps after it did not run. Run it alone: ${alone}`)
