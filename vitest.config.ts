@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^holdfast\/core$/, replacement: at('src/core.ts') },
       { find: /^holdfast\/server$/, replacement: at('src/server.ts') },
       { find: /^holdfast\/testing$/, replacement: at('src/testing.ts') },
+      { find: /^holdfast\/redis$/, replacement: at('src/integrations/redis.ts') },
     ],
   },
   test: {

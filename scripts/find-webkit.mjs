@@ -1,7 +1,8 @@
 // Finds what runs the WebKitGTK tests: the driver, the browser that it drives, and a display for its windows.
-import { accessSync, constants, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
+import { findProgram, isExecutable } from './find-program.mjs'
 
 const { env } = process
 const installCommand = 'sudo apt-get install -y webkit2gtk-driver xvfb'
@@ -9,15 +10,6 @@ const installCommand = 'sudo apt-get install -y webkit2gtk-driver xvfb'
 // Debian has one of the first kind, `/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1`; others have /usr/libexec or no folder of the machine.
 const libraryFolders = ['/usr/lib', '/usr/lib64', '/usr/libexec', '/usr/local/lib', '/usr/local/libexec']
 const versions = ['webkit2gtk-4.1', 'webkitgtk-6.0', 'webkit2gtk-4.0']
-
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
 
 function subfolders(folder) {
   try {
@@ -27,11 +19,6 @@ function subfolders(folder) {
   } catch {
     return []
   }
-}
-
-function inPath(name) {
-  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'].filter(Boolean)
-  return folders.map((folder) => join(folder, name)).find(isExecutable)
 }
 
 function miniBrowser() {
@@ -62,9 +49,9 @@ export function displayAnswers(display) {
  * @throws when one is missing; the message ends with the command that installs them
  */
 export function findWebKit() {
-  const driver = inPath('WebKitWebDriver')
+  const driver = findProgram('WebKitWebDriver')
   const browser = miniBrowser()
-  const xvfb = inPath('Xvfb')
+  const xvfb = findProgram('Xvfb')
   const missing = [
     ...(driver ? [] : ['WebKitWebDriver']),
     ...(browser ? [] : ['MiniBrowser']),

@@ -175,8 +175,9 @@ export class ChannelTail {
     return this.#state === 'closed'
   }
 
-  readonly #heard = (notice: Notice): void => {
+  readonly #heard = (notice: Notice | null): void => {
     if (this.#state !== 'ready') return
+    if (notice === null) return void this.check()
     if (!samePlace(notice.after, this.#window.head)) {
       if (!this.#window.has(notice)) void this.check()
       return

@@ -69,9 +69,9 @@ export interface Store {
   read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page>
   /**
    * Calls `heard` after each append to the channel, `after` being the place it follows. A lost notice costs latency, never a message.
-   * Resolves, once notices flow, with the function that ends it.
+   * Null: some may have been lost, the log is worth a look. Resolves, once notices flow, with the function that ends it.
    */
-  watch(channel: string, heard: (notice: Notice) => void): Promise<() => void>
+  watch(channel: string, heard: (notice: Notice | null) => void): Promise<() => void>
   close(): Promise<void>
 }
 

@@ -1,0 +1,218 @@
+import type { RedisClientOptions } from 'redis'
+import { dataDigest } from '../../server/digest.ts'
+import type { Environment } from '../../server/environment.ts'
+import type {
+  Appended,
+  AppendRequest,
+  Notice,
+  Page,
+  PageLimit,
+  PublishKey,
+  ReadFrom,
+  Store,
+  StoredMessage,
+} from '../../server/store.ts'
+import { parsePosition } from '../../protocol/position.ts'
+import type { Place } from '../../protocol/position.ts'
+import { RedisConnection } from './connection.ts'
+import { announcements, namesOf } from './names.ts'
+import { appendScript, readScript } from './scripts.ts'
+
+export interface RedisStoreOptions {
+  /** `redis://` or `rediss://` (TLS), with user, password and database as it has them. @default 'redis://127.0.0.1:6379' */
+  readonly url?: string | undefined
+  /** Further options of the `redis` package: TLS certificates, credentials, sockets. Its `url` is not used. */
+  readonly client?: RedisClientOptions | undefined
+  /** What all names in Redis begin with; hubs that are one site share it. 1 to 64 of `A–Z a–z 0–9 _ - . : /`. @default 'holdfast' */
+  readonly prefix?: string | undefined
+  /** Messages that a channel keeps. @default 1000 */
+  readonly messages?: number | undefined
+  /** How long a message is kept, in milliseconds. @default 120000 */
+  readonly ageMs?: number | undefined
+  /** How long a channel that is neither written nor read is kept, in milliseconds. @default 86400000 */
+  readonly idleMs?: number | undefined
+  /** Time that Redis has for an answer, in milliseconds; then the hub says `unavailable`. @default 2000 */
+  readonly commandMs?: number | undefined
+  /** Told when Redis is lost or answers nonsense. May not throw. */
+  readonly onError?: ((failure: { readonly error: unknown; readonly context: string }) => void) | undefined
+}
+
+/** Time of the store beside that of Redis, for tests: ms that are added to it. */
+type Skewed = Pick<Environment, 'clock' | 'token'> & { readonly skewMs?: () => number }
+
+/** At least the time in which a client sends again (PROTOCOL.md §8.3–8.5). */
+const WINDOW_MS = 120_000
+const WINDOW_KEYS = 10_000
+const WINDOW_CLIENTS = 50_000
+
+type Entry = readonly string[]
+
+/** Logs in Redis, for any number of hubs. What was acknowledged is as safe as the memory of that Redis. */
+export class RedisStore implements Store {
+  readonly #connection: RedisConnection
+  readonly #environment: Skewed
+  readonly #prefix: string
+  /** How much history is kept, as both scripts take it. */
+  readonly #kept: readonly string[]
+  readonly #report: (error: unknown, context: string) => void
+  readonly #watchers = new Set<(notice: null) => void>()
+
+  constructor(options: RedisStoreOptions, environment: Skewed) {
+    const { url = 'redis://127.0.0.1:6379', prefix = 'holdfast' } = options
+    const { messages = 1000, ageMs = 120_000, idleMs = 86_400_000, commandMs = 2000 } = options
+    checkUrl(url)
+    if (!/^[\w.:/-]{1,64}$/.test(prefix)) {
+      throw new TypeError('holdfast: redisStore: prefix must be 1 to 64 of A–Z a–z 0–9 _ - . : /')
+    }
+    for (const [name, value] of Object.entries({ messages, ageMs, idleMs, commandMs })) {
+      if (Number.isSafeInteger(value) && value > 0) continue
+      throw new TypeError(`holdfast: redisStore: ${name} must be a positive whole number, not ${value}`)
+    }
+    this.#prefix = prefix
+    this.#kept = [messages, ageMs, idleMs].map(String)
+    this.#environment = environment
+    this.#report = (error, context) => options.onError?.({ error, context })
+    const { clock } = environment
+    this.#connection = new RedisConnection(
+      { url, client: options.client, commandMs, clock, report: this.#report },
+      () => {
+        for (const watcher of this.#watchers) watcher(null)
+      },
+    )
+  }
+
+  async append(channel: string, request: AppendRequest): Promise<Appended> {
+    const { meta, log, window, notice } = namesOf(this.#prefix, channel)
+    const { json, sender, publisher = '', untilMs = '' } = request
+    const reply = await this.#connection.run(
+      appendScript,
+      [meta, log, ...window],
+      [
+        ...this.#common(),
+        json,
+        this.#environment.token(6),
+        sender === undefined ? '' : `+${sender}`,
+        publisher,
+        ...keyOf(request.key),
+        request.key ? dataDigest(json) : '',
+        String(untilMs),
+        String(WINDOW_MS),
+        String(WINDOW_KEYS),
+        String(WINDOW_CLIENTS),
+        notice,
+      ],
+    )
+    const [kind, position = ''] = reply as Entry
+    if (kind === 'unknown' || kind === 'conflict' || kind === 'full') return { kind }
+    const place = parsePosition(position)
+    if (!place) throw new Error(`Redis answered an append with ${JSON.stringify(reply).slice(0, 200)}`)
+    return { kind: 'appended', place, duplicate: kind === 'repeat' }
+  }
+
+  async read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page> {
+    const { meta, log } = namesOf(this.#prefix, channel)
+    const most = [limit.messages, limit.bytes].map((bound) => String(Math.min(bound, Number.MAX_SAFE_INTEGER)))
+    const reply = await this.#connection.run(readScript, [meta, log], [...this.#common(), ...startOf(from), ...most])
+    const [epoch, reason, offset, id, more, entries] = reply as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      readonly Entry[],
+    ]
+    const after: Place = { epoch, offset: Number(offset), id }
+    const messages = entries.map((entry, index) => messageOf(entry, after.offset + index + 1))
+    const page: Page = { after, messages, more: more === '1' }
+    if (reason === '' || typeof from !== 'object' || !('after' in from)) return page
+    return { ...page, gap: { from: from.after, to: after, reason: reason as 'epoch' | 'trimmed' | 'lost-tail' } }
+  }
+
+  async watch(channel: string, heard: (notice: Notice | null) => void): Promise<() => void> {
+    const { notice } = namesOf(this.#prefix, channel)
+    const end = await this.#connection.subscribe(notice, (text) => heard(this.#noticeOf(text)))
+    const lost = (): void => heard(null)
+    this.#watchers.add(lost)
+    return () => {
+      this.#watchers.delete(lost)
+      end()
+    }
+  }
+
+  announce(text: string): Promise<void> {
+    return this.#connection.publish(announcements(this.#prefix), text)
+  }
+
+  hear(heard: (text: string) => void): Promise<() => void> {
+    return this.#connection.subscribe(announcements(this.#prefix), heard)
+  }
+
+  /** Ends both connections; what is under way is refused. Idempotent. */
+  close(): Promise<void> {
+    this.#watchers.clear()
+    return this.#connection.close()
+  }
+
+  #common(): string[] {
+    const { token, skewMs } = this.#environment
+    return [String(skewMs?.() ?? 0), token(9), ...this.#kept]
+  }
+
+  #noticeOf(text: string): Notice | null {
+    try {
+      const end = text.indexOf('\n')
+      const { after, message } = JSON.parse(text.slice(0, end)) as NoticeHead
+      const offset = Number(after.offset)
+      return {
+        after: { epoch: after.epoch, offset, id: after.id },
+        message: { ...message, offset: offset + 1, timeMs: Number(message.timeMs), json: text.slice(end + 1) },
+      }
+    } catch (error) {
+      this.#report(error, 'reading a notice from Redis')
+      return null
+    }
+  }
+}
+
+/** As the script writes it: numbers are text, for Lua would round them. */
+interface NoticeHead {
+  readonly after: { readonly epoch: string; readonly offset: string; readonly id: string }
+  readonly message: {
+    readonly id: string
+    readonly timeMs: string
+    readonly sender?: string
+    readonly publisher?: string
+  }
+}
+
+const messageOf = (entry: Entry, offset: number): StoredMessage => {
+  const [, id = '', , timeMs = '', , json = '', ...rest] = entry
+  const message = { offset, id, timeMs: Number(timeMs), json }
+  const given = (name: string): string | undefined => {
+    const at = rest.findIndex((text, index) => index % 2 === 0 && text === name)
+    return at < 0 ? undefined : rest[at + 1]
+  }
+  const [sender, publisher] = [given('s'), given('p')]
+  return { ...message, ...(sender !== undefined && { sender }), ...(publisher !== undefined && { publisher }) }
+}
+
+const startOf = (from: ReadFrom): string[] => {
+  if (typeof from === 'string') return [from, '', '0', '']
+  if ('last' in from) return ['last', '', String(from.last), '']
+  const { epoch, offset, id } = from.after
+  return ['after', epoch, String(offset), id]
+}
+
+/** Kind, field of the key, field of its client, and sequence. Digests: bounded, and the length keeps one user's keys from looking like another's. */
+const keyOf = (key: PublishKey | undefined): string[] => {
+  if (!key) return ['', '', '', '0']
+  const scoped = (rest: string): string => dataDigest(`${key.userId.length}:${key.userId}:${rest}`)
+  if ('key' in key) return ['k', scoped(key.key), '', '0']
+  return ['s', scoped(`${key.client}:${key.sequence}`), scoped(key.client), String(key.sequence)]
+}
+
+const checkUrl = (url: unknown): void => {
+  const isRedis = typeof url === 'string' && /^rediss?:\/\//.test(url) && URL.canParse(url)
+  // The text may hold a password.
+  if (!isRedis) throw new TypeError('holdfast: redisStore: url must be a redis:// or rediss:// address')
+}

@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from 'redis'
+import { describe, it } from 'vitest'
+import { findProgram } from '../../scripts/find-program.mjs'
+import type { Names } from '../integrations/redis/names.ts'
+
+type Entry = readonly [id: string, fields: readonly string[]]
+
+export interface RedisServer {
+  readonly port: number
+  readonly url: string
+  /** One command, past every store. Rejects when the server is not there. */
+  command(...words: string[]): Promise<unknown>
+  /** Ends it at once, as a machine that loses its power. */
+  kill(): Promise<void>
+  /** Stands still, and goes on: its connections stay open. */
+  pause(): void
+  resume(): void
+  /** The same address again, with what was on the disk. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+const host = '127.0.0.1'
+const STARTS_WITHIN_MS = 15_000
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, host)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/**
+ * Starts the real program on a free port with a folder of its own; without `args` it keeps nothing on the disk.
+ * @throws with what it said, when it does not serve
+ */
+export const startRedisServer = async (args: readonly string[] = ['--save', '']): Promise<RedisServer> => {
+  const program = findProgram('redis-server')
+  if (program === undefined) throw new Error('redis-server was not found')
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-'))
+  const port = await freePort()
+  let child: ChildProcess | undefined
+  const launch = async (): Promise<void> => {
+    const started = spawn(program, ['--port', String(port), '--bind', host, '--dir', folder, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child = started
+    await new Promise<void>((resolve, reject) => {
+      let said = ''
+      const giveUp = setTimeout(() => reject(new Error(`redis-server does not serve:\n${said}`)), STARTS_WITHIN_MS)
+      started.once('exit', () => reject(new Error(`redis-server ended:\n${said}`)))
+      started.stdout.on('data', (chunk: Buffer) => {
+        said = (said + chunk.toString()).slice(-10_000)
+        if (!said.includes('eady to accept connections')) return
+        clearTimeout(giveUp)
+        resolve()
+      })
+    })
+  }
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ending = child
+    child = undefined
+    if (ending?.exitCode !== null) return
+    const ended = once(ending, 'exit')
+    ending.kill('SIGCONT')
+    ending.kill(signal)
+    await ended
+  }
+  // Nothing is left behind, whatever way this process ends.
+  const onExit = (): void => {
+    child?.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', onExit)
+  await launch()
+  const url = `redis://${host}:${port}`
+  return {
+    port,
+    url,
+    async command(...words) {
+      const client = createClient({ url, socket: { reconnectStrategy: false } })
+      client.on('error', () => undefined)
+      await client.connect()
+      try {
+        return await client.sendCommand(words)
+      } finally {
+        client.destroy()
+      }
+    },
+    kill: () => end('SIGKILL'),
+    pause: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+    restart: async () => {
+      await end('SIGKILL')
+      await launch()
+    },
+    stop: async () => {
+      await end('SIGTERM')
+      process.off('exit', onExit)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A `describe` that needs Redis. Where the program is missing it says so and runs nothing; under CI it fails. */
+export const describeRedis = (name: string, define: () => void): void => {
+  if (findProgram('redis-server') !== undefined) describe(name, define)
+  else if (process.env['CI']) {
+    it(name, () => {
+      throw new Error(`CI needs redis-server for: ${name}`)
+    })
+  } else {
+    console.log(`not run: ${name} (redis-server was not found)`)
+    describe.skip(name, define)
+  }
+}
+
+/** Takes the newest messages out of a log as a failover to a replica that lags does: the log goes on before them. */
+export const loseTail = async (
+  server: RedisServer,
+  names: Pick<Names, 'meta' | 'log'>,
+  count: number,
+): Promise<void> => {
+  const newest = (await server.command('XREVRANGE', names.log, '+', '-', 'COUNT', String(count + 1))) as Entry[]
+  for (const [id] of newest.slice(0, count)) await server.command('XDEL', names.log, id)
+  const [id = '0-0', fields = []] = newest[count] ?? []
+  await server.command('XSETID', names.log, id)
+  await server.command('HSET', names.meta, 'head', id.replace('-0', ''), 'headId', fields[1] ?? '0')
+}
