@@ -26,6 +26,8 @@ export interface HubLimits {
   readonly links: number
   /** Publishes of one link that wait for their answer before the link is not read any more. @default 256 */
   readonly publishesInFlight: number
+  /** Time for the publishes of one request; those not begun by then are refused, and come again. @default 2000 */
+  readonly publishMs: number
   /** From the start of a link or request to its valid hello. @default 10000 */
   readonly helloMs: number
   /** A link that took no byte for so long is destroyed. @default 60000 */
@@ -83,6 +85,7 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   highWaterBytes: 64 * 1024,
   links: 20_000,
   publishesInFlight: 256,
+  publishMs: 2000,
   helloMs: 10_000,
   stallMs: 60_000,
   holdMs: 25_000,

@@ -35,7 +35,8 @@ export const publishOwn = async (
       ...(key === undefined ? {} : { key: { userId: APPLICATION, key } }),
     })
   } catch (cause) {
-    throw new HoldfastError('unavailable', 'the store cannot take the message now', { channel, retryable: true, cause })
+    const message = 'the store did not take the message, or did not say so; publish it again later, with the same `key`'
+    throw new HoldfastError('unavailable', message, { channel, retryable: true, cause })
   }
   if (appended.kind === 'appended') return { position: formatPosition(appended.place), id: appended.place.id }
   if (appended.kind === 'full') {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { matching } from '../testing/matchers.ts'
-import { hello, testHub } from '../testing/test-hub.ts'
+import { fakeEnvironment, hello, testHub } from '../testing/test-hub.ts'
+import { MemoryStore } from './memory-store.ts'
+import type { Store } from './store.ts'
 
 describe('POST /publish', () => {
   const publish = (sequence: number, data: unknown = sequence, channel = 'a') => ({
@@ -38,6 +41,25 @@ describe('POST /publish', () => {
     const refused = await hub.ask('/publish', { body: many(65) })
     expect(refused.status).toBe(400)
     expect(refused.frames).toMatchObject([{ type: 'error', code: 'too-many' }])
+  })
+
+  it('§6.5 §8.7 a slow store: what there was no time for comes again, and each time some are taken', async () => {
+    const clock = new FakeClock()
+    const store = new MemoryStore({}, fakeEnvironment(clock))
+    const slow: Store = {
+      append: (...append) => new Promise((resolve) => clock.after(600, () => resolve(store.append(...append)))),
+      read: (...read) => store.read(...read),
+      watch: (...watch) => store.watch(...watch),
+      close: () => store.close(),
+    }
+    const hub = testHub({ store: slow }, clock)
+    const ask = async (from: number) => {
+      const answer = hub.ask('/publish', { body: [hello(), ...[1, 2, 3, 4, 5, 6].slice(from).map((n) => publish(n))] })
+      await clock.advance(3_000)
+      return (await answer).frames.slice(1).map((frame) => ('code' in frame ? frame.code : frame.type))
+    }
+    expect(await ask(0)).toEqual(['ack', 'ack', 'ack', 'ack', 'unavailable', 'out-of-order'])
+    expect(await ask(4)).toEqual(['ack', 'ack'])
   })
 
   it('§9 takes data of 64 KiB, and refuses one byte more', async () => {

@@ -25,17 +25,26 @@ export const publishBatch = async (
   refuseWhenClosing(core)
   const user = await authenticate(hello.token)
   const link = core.publisher.link(user, hello.client)
+  // A slow store must not take longer than the client waits, or it would send all of them again and again.
+  const dueMs = core.now() + core.limits.publishMs
   // All are handed over in this turn, so nothing of the same client comes between them.
-  const answers = await Promise.all(rest.map((value) => answerOne(core, link, value)))
+  const answers = await Promise.all(
+    rest.map((value, index) => answerOne(core, link, value, () => index > 0 && core.now() > dueMs)),
+  )
   const welcome = core.welcome(hello, user, core.heartbeatMs(hello.heartbeatMs))
   return batchResponse(batchText([welcome, ...answers.filter((answer) => answer !== null)]))
 }
 
-const answerOne = async (core: HubCore, link: PublishLink, value: unknown): Promise<string | null> => {
+const answerOne = async (
+  core: HubCore,
+  link: PublishLink,
+  value: unknown,
+  isLate: () => boolean,
+): Promise<string | null> => {
   try {
     const frame = readClientFrame(value, core.limits)
     if (frame === null) return null
-    if (frame.type === 'publish') return await link.publish(frame)
+    if (frame.type === 'publish') return await link.publish(frame, isLate)
     throw refusal('bad-request', `a ${frame.type} frame has no place here, after the hello`, { field: 'type' })
   } catch (error) {
     return errorText(core.asRefusal(error, 'reading a publish'), concernOf(value))

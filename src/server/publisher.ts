@@ -81,6 +81,7 @@ const refusals = {
     refusal('conflict', 'this key was used with other data; a publish that is sent again must be the same', {
       field: 'key',
     }),
+  late: () => refusal('unavailable', 'there was no time for this publish; publish it again', { retryAfterMs: 0 }),
   full: () =>
     refusal('unavailable', 'no more keys can be remembered on this channel now; publish it again later', {
       retryAfterMs: 5000,
@@ -111,12 +112,15 @@ export class PublishLink {
     this.#publisher = publisherTag(client)
   }
 
-  /** The text of the ack, or of the error with the publish's sequence. Never rejects. */
-  publish(frame: Publish): Promise<string> {
-    return this.#lane.inTurn(() => this.#answer(frame))
+  /**
+   * The text of the ack, or of the error with the publish's sequence. One that `isLate` when its turn comes is refused, to come again. Never
+   * rejects.
+   */
+  publish(frame: Publish, isLate = () => false): Promise<string> {
+    return this.#lane.inTurn(() => this.#answer(frame, isLate))
   }
 
-  async #answer(frame: Publish): Promise<string> {
+  async #answer(frame: Publish, isLate: () => boolean): Promise<string> {
     const { sequence } = frame
     // One that was turned away comes again and nothing comes before it: its client has given the refused one up.
     if (sequence > this.#refused && sequence <= this.#behind) this.#refused = Infinity
@@ -125,7 +129,7 @@ export class PublishLink {
       const message = `publish ${this.#refused} was refused and must come again first`
       return errorText(refusal('out-of-order', message), { sequence })
     }
-    const outcome = await this.#append(this.#request(frame), frame.channel)
+    const outcome = isLate() ? { refused: refusals.late() } : await this.#append(this.#request(frame), frame.channel)
     if ('place' in outcome) {
       if (sequence === this.#refused) this.#refused = Infinity
       return ackText(sequence, outcome.place)

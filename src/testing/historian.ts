@@ -1,4 +1,5 @@
 import { isHoldfastError } from '../base/errors.ts'
+import type { ErrorCode } from '../base/errors.ts'
 import type { Client, Gap, Message, ReadOptions, SubscribeOptions, Subscription } from '../client/types.ts'
 import { parsePosition } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
@@ -103,8 +104,11 @@ export class Historian {
     }
   }
 
-  /** An actor whose publishes go through `send`: a client's or a hub's `publish`. */
-  publisher(send: (channel: string, data: Marked) => Promise<{ readonly position: string }>): Publisher {
+  /** An actor whose publishes go through `send`: a client's or a hub's `publish`; an error with one of the codes `unsure` leaves it open. */
+  publisher(
+    send: (channel: string, data: Marked) => Promise<{ readonly position: string }>,
+    unsure: readonly ErrorCode[] = ['unknown'],
+  ): Publisher {
     const publisher = `p${++this.#actors}`
     let n = 0
     let open = 0
@@ -121,7 +125,7 @@ export class Historian {
           const { position } = await send(channel, data)
           this.add({ type: 'pub.ok', key, position: placeOf(position) })
         } catch (error) {
-          const unknown = isHoldfastError(error) && error.code === 'unknown'
+          const unknown = isHoldfastError(error) && unsure.includes(error.code)
           this.add({ type: unknown ? 'pub.unknown' : 'pub.fail', key })
         } finally {
           open--

@@ -82,30 +82,34 @@ export const startRedisServer = async (args: readonly string[] = ['--save', ''])
     rmSync(folder, { recursive: true, force: true })
   }
   process.once('exit', onExit)
-  await launch()
   const url = `redis://${host}:${port}`
+  const newAdmin = async () => {
+    const client = createClient({ url })
+    client.on('error', () => undefined)
+    await client.connect()
+    return client
+  }
+  await launch()
+  let admin = await newAdmin()
   return {
     port,
     url,
-    async command(...words) {
-      const client = createClient({ url, socket: { reconnectStrategy: false } })
-      client.on('error', () => undefined)
-      await client.connect()
-      try {
-        return await client.sendCommand(words)
-      } finally {
-        client.destroy()
-      }
+    command: (...words) => admin.sendCommand(words),
+    kill: async () => {
+      admin.destroy()
+      await end('SIGKILL')
     },
-    kill: () => end('SIGKILL'),
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     restart: async () => {
+      admin.destroy()
       await end('SIGKILL')
       await launch()
+      admin = await newAdmin()
     },
     stop: async () => {
-      await end('SIGTERM')
+      if (admin.isOpen) admin.destroy()
+      await end('SIGKILL')
       process.off('exit', onExit)
       rmSync(folder, { recursive: true, force: true })
     },

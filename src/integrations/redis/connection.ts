@@ -2,6 +2,7 @@ import { createClient } from 'redis'
 import type { RedisClientOptions } from 'redis'
 import type { Clock } from '../../base/clock.ts'
 import { Subscriptions } from './subscriptions.ts'
+import type { Turn } from '../../server/environment.ts'
 import type { Script } from './scripts.ts'
 
 type Client = ReturnType<typeof newClient>
@@ -11,8 +12,11 @@ export type Reply = string | readonly Reply[]
 export interface ConnectionOptions {
   readonly url: string
   readonly client: RedisClientOptions | undefined
+  /** What `run` will be asked for. */
+  readonly scripts: readonly Script[]
   readonly commandMs: number
   readonly clock: Clock
+  readonly turn: Turn
   /** Told when Redis is lost, and why: once for each cause. */
   readonly report: (error: unknown, context: string) => void
 }
@@ -53,8 +57,8 @@ export class RedisConnection {
   /** `back`: Pub/Sub flows again, after it may have lost something. */
   constructor(options: ConnectionOptions, back: () => void) {
     this.#options = options
-    this.#commands = this.#open('commands')
-    this.#subscriber = this.#open('Pub/Sub')
+    this.#commands = this.#open('commands', options.scripts)
+    this.#subscriber = this.#open('Pub/Sub', [])
     this.#subscriber.on('ready', () => {
       this.#subscriptions.tidy(this.#subscriber)
       back()
@@ -69,6 +73,7 @@ export class RedisConnection {
         return (await client.evalSha(sha, given)) as Reply
       } catch (error) {
         if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+        // Somebody has made Redis forget it.
         return (await client.eval(lua, given)) as Reply
       }
     })
@@ -96,7 +101,7 @@ export class RedisConnection {
     }
   }
 
-  #open(name: string): Client {
+  #open(name: string, scripts: readonly Script[]): Client {
     const client = newClient(this.#options)
     let said = ''
     client.on('error', (error: unknown) => {
@@ -105,7 +110,11 @@ export class RedisConnection {
       said = text
       this.#options.report(error, `the connection to Redis (${name})`)
     })
-    client.on('ready', () => (said = ''))
+    client.on('ready', () => {
+      said = ''
+      // Before anything else: a command whose script is not known is sent again, behind those that came after it.
+      for (const { lua } of scripts) client.scriptLoad(lua).catch(() => undefined)
+    })
     client.connect().catch((error: unknown) => {
       if (!this.#closed) this.#options.report(error, `connecting to Redis (${name})`)
     })
@@ -114,13 +123,14 @@ export class RedisConnection {
 
   /** A connection that is being made may still come in time; a command that is not answered in time is given up. */
   async #inTime<Result>(client: Client, task: (client: Client) => Promise<Result>): Promise<Result> {
-    const { clock, commandMs } = this.#options
+    const { clock, turn, commandMs } = this.#options
     if (this.#closed) throw new Error('the Redis store was closed')
     let stop = (): void => undefined
     const late = new Promise<never>((_, reject) => {
       stop = clock.after(commandMs, () => {
         const what = client.isReady ? 'did not answer' : 'could not be reached'
-        reject(new Error(`Redis ${what} within ${commandMs} ms`))
+        // In a process that was busy for so long the answer may have come, and is read before this turn ends.
+        turn(() => reject(new Error(`Redis ${what} within ${commandMs} ms`)))
       })
     })
     try {

@@ -153,6 +153,22 @@ describeRedis('RedisStore and its Redis', () => {
     expect(heard).toEqual([])
   })
 
+  it('R6 what is appended at once while Redis learns the scripts keeps its order', async () => {
+    for (let round = 0; round < 20; round++) {
+      await server.command('SCRIPT', 'FLUSH')
+      const { store, texts } = open()
+      await store.announce('it is connected')
+      const appends = Array.from({ length: 20 }, async (_, n) => {
+        // Each in a turn of its own, so that answers come in between.
+        for (let turn = 0; turn < n * 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+        await store.append('a', { json: String(n) })
+      })
+      await Promise.all(appends)
+      expect(await texts('a')).toEqual(Array.from({ length: 20 }, (_, n) => String(n)))
+      await store.close()
+    }
+  })
+
   it('knows its scripts again when Redis forgot them', async () => {
     const { store, texts } = open()
     await store.append('a', { json: '1' })

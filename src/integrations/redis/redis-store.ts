@@ -38,7 +38,7 @@ export interface RedisStoreOptions {
 }
 
 /** Time of the store beside that of Redis, for tests: ms that are added to it. */
-type Skewed = Pick<Environment, 'clock' | 'token'> & { readonly skewMs?: () => number }
+type Skewed = Environment & { readonly skewMs?: () => number }
 
 /** At least the time in which a client sends again (PROTOCOL.md §8.3–8.5). */
 const WINDOW_MS = 120_000
@@ -72,9 +72,17 @@ export class RedisStore implements Store {
     this.#kept = [messages, ageMs, idleMs].map(String)
     this.#environment = environment
     this.#report = (error, context) => options.onError?.({ error, context })
-    const { clock } = environment
+    const { clock, turn } = environment
     this.#connection = new RedisConnection(
-      { url, client: options.client, commandMs, clock, report: this.#report },
+      {
+        url,
+        client: options.client,
+        scripts: [appendScript, readScript],
+        commandMs,
+        clock,
+        turn,
+        report: this.#report,
+      },
       () => {
         for (const watcher of this.#watchers) watcher(null)
       },

@@ -3,8 +3,6 @@ import { isHoldfastError } from '../../base/errors.ts'
 import type { Client, CommonOptions, Fact, Gap, Message, SubscribeOptions, Subscription } from '../../client/types.ts'
 import type { TransportName } from '../../transports/transport.ts'
 import type { HubOptions } from '../../server/hub-types.ts'
-import { memoryStore } from '../../server/memory-store.ts'
-import type { MemoryStore } from '../../server/memory-store.ts'
 import type { Store } from '../../server/store.ts'
 import { checkHistory } from '../checker.ts'
 import { FakeClock } from '../fake-clock.ts'
@@ -16,15 +14,19 @@ import { Historian } from '../historian.ts'
 import type { Marked, Publisher } from '../historian.ts'
 import { mostRounds } from './attempts.ts'
 import { openClient } from './clients.ts'
+import { MemoryCellLog } from './cell-log.ts'
+import type { CellLog, Kept } from './cell-log.ts'
 import { CARRIER, TRANSPORTS_OF } from './columns.ts'
 import type { Column } from './columns.ts'
-import { headsOf, isBehind } from './heads.ts'
+import { isBehind } from './heads.ts'
 import { startHubNode } from './hub-node.ts'
 import type { HubNode } from './hub-node.ts'
 import { padOf } from './payload.ts'
 
 export interface CellOptions {
-  readonly history?: { readonly messages: number; readonly ageMs: number } | undefined
+  readonly history?: Kept | undefined
+  /** Where the log lives. @default in memory */
+  readonly log?: ((historian: Historian, channels: readonly string[]) => Promise<CellLog>) | undefined
   /** Hubs on one store; the victim reaches them in turn. @default 1 */
   readonly nodes?: number | undefined
   readonly hub?: Partial<HubOptions> | undefined
@@ -38,7 +40,6 @@ export interface CellOptions {
 const CHANNELS = ['a', 'b', 'c'] as const
 /** Longer than anything takes on a slow machine: it bounds a failure, it measures nothing. */
 const BOUND_MS = 25_000
-const KEPT = { messages: 10_000, ageMs: 3_600_000 }
 const MAX_EVENTS = 100_000
 
 /**
@@ -58,7 +59,7 @@ export class Cell {
   /** From the end of the fault until the victim had everything, ms. */
   recoveredMs = 0
   readonly #options: CellOptions
-  #memory: MemoryStore
+  #log!: CellLog
   #nodes: HubNode[] = []
   #proxy!: FaultProxy
   #control!: Client
@@ -74,7 +75,6 @@ export class Cell {
     this.column = column
     this.#options = options
     this.random = new FakeClock({ seed }).random
-    this.#memory = this.#newStore()
   }
 
   static async open(column: Column, options: CellOptions, seed: number): Promise<Cell> {
@@ -84,9 +84,10 @@ export class Cell {
   }
 
   async #start(): Promise<void> {
-    const store = this.#storeOfHubs()
-    for (let count = this.#options.nodes ?? 1; count > 0; count--) {
-      this.#nodes.push(await startHubNode(store, (what) => this.errors.push(what), this.#options.hub))
+    const { log, history, nodes: count = 1, hub } = this.#options
+    this.#log = log ? await log(this.historian, CHANNELS) : new MemoryCellLog(this.historian, CHANNELS, history)
+    for (let index = 0; index < count; index++) {
+      this.#nodes.push(await startHubNode(this.#storeOf(index), (what) => this.errors.push(what), hub))
     }
     let turn = 0
     const nodes = this.#nodes
@@ -109,7 +110,7 @@ export class Cell {
       if (path !== undefined && (kind === 'request' || kind === 'connect')) this.exchanges.add(link)
       if (kind === 'end') this.exchanges.delete(link)
     })
-    await this.historian.epoch(this.#memory, CHANNELS)
+    for (const [channel, { epoch }] of await this.#log.heads()) this.historian.add({ type: 'epoch', channel, epoch })
     this.#control = this.#client(this.node.url, ['websocket'])
     for (const channel of CHANNELS) this.subscribe(this.#control, channel)
     await this.allLive()
@@ -130,13 +131,18 @@ export class Cell {
     return this.#nodes
   }
 
-  get memory(): MemoryStore {
-    return this.#memory
+  get log(): CellLog {
+    return this.#log
   }
 
   get victim(): Client {
     if (!this.#victim) throw new Error('the victim has not joined yet')
     return this.#victim
+  }
+
+  /** Publishes that have no outcome yet. */
+  get openPublishes(): number {
+    return this.#publishers.reduce((sum, { open }) => sum + open, 0)
   }
 
   /** What carries the messages of this column. */
@@ -216,14 +222,15 @@ export class Cell {
 
   /** Waits until so many more messages were appended. */
   async flow(count: number): Promise<void> {
-    const enough = this.historian.appended + count
-    await this.until(`${count} more messages`, () => this.historian.appended >= enough)
+    const enough = this.#log.appended + count
+    await this.until(`${count} more messages`, () => this.#log.appended >= enough)
   }
 
-  /** Waits until every open subscription has everything that is appended now. */
-  async caughtUp(): Promise<void> {
-    const heads = await headsOf(this.#memory, CHANNELS)
-    const behind = (): Subscription[] => this.#subscriptions.filter((subscription) => isBehind(subscription, heads))
+  /** Waits until every open subscription has everything that is appended now; `exact`: and nothing else. */
+  async caughtUp(exact = false): Promise<void> {
+    const heads = await this.#log.heads()
+    const behind = (): Subscription[] =>
+      this.#subscriptions.filter((subscription) => isBehind(subscription, heads, exact))
     await this.until(
       'everybody to have everything',
       () => behind().length === 0,
@@ -260,17 +267,9 @@ export class Cell {
     expect(this.victim.explain().summary).not.toBe('')
   }
 
-  /** Another store, as a hub that keeps its log in memory has it after a restart. */
-  async newLife(): Promise<void> {
-    this.#memory = this.#newStore()
-    const store = this.#storeOfHubs()
-    await this.historian.epoch(this.#memory, CHANNELS)
-    for (const node of this.#nodes) await node.start(store)
-  }
-
-  /** The same log again for a hub that had stopped. */
+  /** The log again, in the life that it has now, for a hub that had stopped. */
   async startAgain(node: HubNode): Promise<void> {
-    await node.start(this.#storeOfHubs())
+    await node.start(this.#storeOf(this.#nodes.indexOf(node)))
   }
 
   /** Publishes so many messages on each channel at once, past all faults. */
@@ -317,9 +316,10 @@ export class Cell {
     await this.until(
       'an outcome of each publish',
       () => this.#publishers.every(({ open }) => open === 0),
-      () => this.#publishers.map(({ open }) => open),
+      () => [this.#publishers.map(({ open }) => open), this.#seen()],
     )
-    await this.caughtUp()
+    await this.caughtUp(true)
+    await this.#log.settle()
     this.historian.add({ type: 'quiesce' })
     expect(checkHistory(this.historian.lines)).toEqual([])
     if (!this.#expectsErrors) expect(this.errors).toEqual([])
@@ -338,6 +338,7 @@ export class Cell {
     for (const client of this.#clients) client.close()
     await this.#proxy.close()
     for (const node of this.#nodes) await node.close()
+    await this.#log.close()
   }
 
   #seen(): unknown {
@@ -346,13 +347,9 @@ export class Cell {
     return [summary, this.facts.slice(-12).map(({ kind, transport, code }) => [kind, transport, code].join(' '))]
   }
 
-  #newStore(): MemoryStore {
-    return memoryStore(this.#options.history ?? KEPT)
-  }
-
-  #storeOfHubs(): Store {
-    const { history = KEPT, eachStore = (store: Store) => store } = this.#options
-    return eachStore(this.historian.store(this.#memory, history.messages, history.ageMs < KEPT.ageMs))
+  #storeOf(index: number): Store {
+    const { eachStore = (store: Store) => store } = this.#options
+    return eachStore(this.#log.store(index))
   }
 
   #client(url: string, names: readonly TransportName[], options: Partial<CommonOptions> = {}): Client {
@@ -362,7 +359,8 @@ export class Cell {
   }
 
   #publish(send: (channel: string, data: Marked) => Promise<{ readonly position: string }>): void {
-    const publisher = this.historian.publisher(send)
+    // A store on another machine may have taken what it did not answer.
+    const publisher = this.historian.publisher(send, this.#options.log ? ['unknown', 'unavailable'] : ['unknown'])
     this.#publishers.push(publisher)
     let turn = this.#publishers.length
     const timer = setInterval(() => {

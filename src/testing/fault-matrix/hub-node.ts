@@ -30,6 +30,7 @@ const LIMITS = {
   closeMs: 200,
   goodbyeSpreadMs: 200,
   positionCheckMs: 1_000,
+  publishMs: 300,
 }
 
 /** Starts a hub. What it complains of (a store that fails, a bug) goes to `complain`. */

@@ -4,6 +4,8 @@ import type { Column } from './columns.ts'
 /** One way to make a fault, and the columns under which it is tried. */
 export interface Case {
   readonly name: string
+  /** Of a row that is not part of `npm test`: this one is. */
+  readonly gate?: boolean
   readonly columns: readonly Column[]
   readonly options?: CellOptions
   /** Makes the fault, proves that it fired, and leaves a network that works again. */

@@ -1,4 +1,5 @@
 import type { Store } from '../../../server/store.ts'
+import { MemoryCellLog } from '../cell-log.ts'
 import type { Cell } from '../cell.ts'
 import type { Row } from '../row.ts'
 import { ALL } from './ways.ts'
@@ -24,7 +25,7 @@ const goes = (how: 'drain' | 'crash') => async (cell: Cell) => {
 }
 
 /** One hub after the other is replaced, as a deployment does it. */
-const rolls = async (cell: Cell): Promise<void> => {
+export const rolls = async (cell: Cell): Promise<void> => {
   await cell.joinWell()
   await cell.fault('rolling restart', async () => {
     const [, ...others] = cell.nodes
@@ -45,7 +46,9 @@ const forgets = async (cell: Cell): Promise<void> => {
   await cell.joinWell()
   await cell.fault('restart', async () => {
     await cell.node.crash()
-    await cell.newLife()
+    if (!(cell.log instanceof MemoryCellLog)) throw new Error('only a log in memory forgets')
+    await cell.log.restart()
+    await cell.startAgain(cell.node)
     return 1
   })
   await cell.recover()
