@@ -9,6 +9,8 @@ const hub = createHub({
   authorize: () => true,
   // The clients here are programs, which send no Origin.
   allowMissingOrigin: true,
+  // One link publishes as fast as it can.
+  limits: { publishesPerMinutePerLink: Infinity, publishesPerMinutePerAddress: Infinity },
   onError: (failure) => console.error(failure),
 })
 const server = createServer()

@@ -60,9 +60,17 @@ async function listenOn(server: Server, port: number, hosts: readonly string[]):
   return { port: chosen, ownAddress: ownAddress(hosts[0] ?? '127.0.0.1'), close: closeAll }
 }
 
+/** What Node checks of requests that come slowly; its own values are minutes. The bodies of the hub's are timed by the hub. */
+export const SLOW_REQUESTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16_384,
+} as const
+
 /** Another listening socket for the same server. */
 function mirrorOf(server: Server): Server {
-  const mirror = createServer()
+  const mirror = createServer(SLOW_REQUESTS)
   for (const event of ['request', 'upgrade', 'checkContinue', 'clientError'] as const) {
     if (event !== 'request' && server.listenerCount(event) === 0) continue
     mirror.on(event, (...args: unknown[]) => {

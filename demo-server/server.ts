@@ -9,7 +9,7 @@ import type { DemoChannels } from './channels.ts'
 import type { ListenOptions } from './config.ts'
 import { sendJson } from './json.ts'
 import { createLabFeed } from './lab-feed.ts'
-import { listen } from './listen.ts'
+import { listen, SLOW_REQUESTS } from './listen.ts'
 import { startQuotesFeed } from './quotes-feed.ts'
 import { resolveFile, sendText, serveFile } from './static-files.ts'
 import type { Mount } from './static-files.ts'
@@ -77,7 +77,7 @@ export async function startDemoServer(options: DemoServerOptions = {}): Promise<
     maxRooms: options.maxWeathers,
   })
 
-  const server = createServer()
+  const server = createServer(SLOW_REQUESTS)
   hub.attach(server, { path: '/realtime' })
   server.on('request', (req, res) => {
     route(req, res).catch((error: unknown) => {

@@ -62,8 +62,9 @@ const WIRE = {
     cure: 'Use `/poll` or `/stream` with curl. Behind a proxy, pass `Upgrade` and `Connection` on; until then the client uses another transport.',
   },
   'rate-limited': {
-    cause: 'Too many requests. The hub itself has no rate limit yet; a gateway in front of it may answer so.',
-    cure: 'Wait for `retryAfterMs`. The client does, and sends again by itself.',
+    cause:
+      'New links, subscriptions, publishes or polls over a rate of the link, the user or the address; or as many links as one user or address may have. Everybody at once: the hub stands behind a proxy and takes it for one address.',
+    cure: 'Wait for `retryAfterMs`. The client does, and sends again by itself. On the server: higher `limits`, and [`trustProxy`](security.md#rates-and-links) behind a proxy.',
   },
   internal: {
     cause: 'The hub failed; a hook that returned something impossible is the usual reason.',

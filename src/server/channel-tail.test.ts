@@ -60,7 +60,7 @@ describe('the tail of a channel', () => {
     expect(store.reads).toBe(reads)
   })
 
-  it('F33 finds what a lost notice was about within the position check', async () => {
+  it('F33 finds what a lost notice was about within the position check (positionCheckMs)', async () => {
     const { clock, store, hub, open } = setUp()
     const socket = await open()
     store.deaf = true
@@ -193,7 +193,7 @@ describe('the tail of a channel', () => {
     expect(offsets(socket)).toEqual([1])
   })
 
-  it('is watched while it is read, 30 s longer, and not after that', async () => {
+  it('is watched while it is read, 30 s longer (tailLingerMs), and not after that', async () => {
     const { clock, store, hub, open } = setUp()
     const socket = await open()
     socket.session.gone()

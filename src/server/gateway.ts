@@ -1,6 +1,7 @@
 import type { HoldfastError } from '../base/errors.ts'
 import type { Hello } from '../protocol/frames.ts'
 import { readClientFrame } from '../protocol/validate-client-frames.ts'
+import type { Peer } from './admission.ts'
 import type { User } from './authorize.ts'
 import { refusal } from './frame-text.ts'
 import type { GatewayRequest, GatewayResponse } from './gateway-types.ts'
@@ -13,8 +14,8 @@ import { publishBare, publishBatch } from './publish-endpoint.ts'
 import { readQuery } from './query-request.ts'
 import { checkType, hookRequest, readHelloBatch } from './request-body.ts'
 import { batchResponse, errorResponse, jsonResponse, preflightResponse, streamResponse, withCors } from './responses.ts'
-import { bearer } from './socket-session.ts'
 import { StreamSession } from './stream-session.ts'
+import { bearer, checkToken } from './token.ts'
 
 const METHODS: ReadonlyMap<string, readonly string[]> = new Map([
   ['/poll', ['GET', 'POST']],
@@ -23,6 +24,8 @@ const METHODS: ReadonlyMap<string, readonly string[]> = new Map([
   ['/health', ['GET', 'HEAD']],
   ['/', ['GET']],
 ])
+
+type PlainHello = Omit<Hello, 'type' | 'protocol'>
 
 /** The HTTP endpoints of PROTOCOL.md §6, free of any framework. */
 export class Gateway {
@@ -67,12 +70,14 @@ export class Gateway {
       const error = refusal('upgrade-required', 'this path is for WebSocket, subprotocol holdfast.1')
       return errorResponse(error, { Upgrade: 'websocket' })
     }
+    const address = this.#core.admission.addressOf(request)
     if (path === '/publish') {
+      throwAny(this.#core.admission.check('publish', { address }))
       return query.has('channel')
         ? publishBare(this.#core, request, query, () => this.#user(undefined, request))
         : publishBatch(this.#core, request, (token) => this.#user(token, request))
     }
-    this.#needRoom()
+    this.#admit(path, { address })
     return method === 'GET' ? this.#get(path, query, request) : this.#post(path, request)
   }
 
@@ -81,8 +86,7 @@ export class Gateway {
     const { nonce, waitMs, channels } = readQuery(query, lastEventId, this.#core.limits)
     const user = await this.#user(undefined, request)
     const hello = { nonce, client: '', waitMs, channels }
-    this.#needRoom()
-    return path === '/poll' ? this.#poll(hello, user, request) : this.#stream(hello, user, true)
+    return path === '/poll' ? this.#poll(hello, user, request) : this.#stream(hello, user, request)
   }
 
   async #post(path: string, request: GatewayRequest): Promise<GatewayResponse> {
@@ -93,34 +97,41 @@ export class Gateway {
       if (type) throw refusal('bad-request', `a ${type} frame has no place here, after the hello`, { field: 'type' })
     }
     const user = await this.#user(hello.token, request)
-    this.#needRoom()
-    return path === '/poll' ? this.#poll(hello, user, request) : this.#stream(hello, user, false)
+    return path === '/poll' ? this.#poll(hello, user, request) : this.#stream(hello, user, request)
   }
 
-  /** Asked before a body is read, and once more when the user is known: a drain may have begun meanwhile. */
-  #needRoom(): void {
-    const full = this.#core.refuseLink()
-    if (full) throw full
+  /** Asked for the address before a body is read, and for the user once he is known: a drain may have begun meanwhile. */
+  #admit(path: string, peer: Peer): void {
+    const { admission } = this.#core
+    throwAny(this.#core.refuseLink() ?? admission.refuseLink(peer))
+    throwAny(admission.take(path === '/poll' ? 'poll' : 'connect', peer))
+  }
+
+  /** Admits the user, and counts the link in the same turn, so that no two have the last place. */
+  #enter(path: string, user: User | null, request: GatewayRequest): () => void {
+    const { admission } = this.#core
+    const address = admission.addressOf(request)
+    throwAny(admission.refuseLink({ address }))
+    this.#admit(path, { userId: user?.userId })
+    return admission.enter({ address, userId: user?.userId })
   }
 
   #user(token: string | undefined, request: GatewayRequest): Promise<User | null> {
-    const { limits } = this.#core
     const shown = token ?? bearer(request.header('authorization'))
-    if (shown !== undefined && Buffer.byteLength(shown) > limits.tokenBytes) {
-      throw refusal('bad-request', `the token may have ${limits.tokenBytes} bytes at most`, { field: 'token' })
-    }
+    checkToken(shown, this.#core.limits)
     return this.#core.authenticate(shown, hookRequest(request))
   }
 
-  #poll(hello: Omit<Hello, 'type' | 'protocol'>, user: User | null, request: GatewayRequest): Promise<GatewayResponse> {
+  async #poll(hello: PlainHello, user: User | null, request: GatewayRequest): Promise<GatewayResponse> {
     const core = this.#core
+    const leaveCounts = this.#enter('/poll', user, request)
     const question: PollQuestion = {
       welcome: core.welcome(hello, user, core.heartbeatMs(hello.heartbeatMs)),
       user,
       channels: hello.channels ?? [],
       waitMs: hello.waitMs ?? 0,
     }
-    return new Promise((resolve) => {
+    return await new Promise((resolve) => {
       const poll = new Poll(question, core, (batch) => over(batchResponse(batch)))
       // Nobody hears this answer; it is there so that the promise settles.
       const cut = () => over(errorResponse(refusal('timeout', 'the client is gone')))
@@ -129,6 +140,7 @@ export class Gateway {
         request.signal.removeEventListener('abort', cut)
         poll.cancel()
         leave()
+        leaveCounts()
         resolve(response)
       }
       request.signal.addEventListener('abort', cut)
@@ -137,13 +149,18 @@ export class Gateway {
     })
   }
 
-  #stream(hello: Omit<Hello, 'type' | 'protocol'>, user: User | null, withIds: boolean): GatewayResponse {
+  #stream(hello: PlainHello, user: User | null, request: GatewayRequest): GatewayResponse {
     const core = this.#core
+    const leave = this.#enter('/stream', user, request)
+    // The client may be gone before the stream begins.
+    request.signal.addEventListener('abort', leave)
+    if (request.signal.aborted) leave()
+    const withIds = request.method === 'GET'
     const heartbeatMs = core.heartbeatMs(hello.heartbeatMs)
     const channels = hello.channels ?? []
     return streamResponse((out) => {
       const welcome = core.welcome(hello, user, heartbeatMs)
-      return new StreamSession(core, { welcome, heartbeatMs, user, channels, withIds }, out)
+      return new StreamSession(core, { welcome, heartbeatMs, user, channels, withIds, leave }, out)
     })
   }
 
@@ -151,6 +168,10 @@ export class Gateway {
     const { draining } = this.#core.links
     return jsonResponse({ status: draining ? 'draining' : 'ready' }, draining ? 503 : 200)
   }
+}
+
+const throwAny = (refused: HoldfastError | null): void => {
+  if (refused) throw refused
 }
 
 const splitTarget = (target: string): { path: string; query: URLSearchParams } => {

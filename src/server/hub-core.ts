@@ -1,6 +1,7 @@
 import type { HoldfastError } from '../base/errors.ts'
 import { isHoldfastError } from '../base/errors.ts'
 import type { Hello } from '../protocol/frames.ts'
+import { Admission } from './admission.ts'
 import { Authorizer } from './authorize.ts'
 import type { Authorize, User } from './authorize.ts'
 import { publisherTag, userTag } from './digest.ts'
@@ -41,6 +42,7 @@ export interface CoreOptions {
   readonly authenticate: Authenticate | undefined
   readonly authorize: Authorize
   readonly limits: HubLimits
+  readonly trustProxy: number
   readonly onError: ((failure: HubFailure) => void) | undefined
 }
 
@@ -53,6 +55,7 @@ export class HubCore {
   readonly authorizer: Authorizer
   readonly publisher: Publisher
   readonly links: Links
+  readonly admission: Admission
   readonly #options: CoreOptions
 
   constructor(options: CoreOptions, environment: Environment) {
@@ -67,6 +70,7 @@ export class HubCore {
     this.authorizer = new Authorizer(options.authorize, { clock, limits, report })
     this.publisher = new Publisher({ store, authorizer: this.authorizer, limits, report })
     this.links = new Links(clock, limits)
+    this.admission = new Admission({ clock, limits, trustProxy: options.trustProxy })
   }
 
   get clock(): Environment['clock'] {

@@ -28,6 +28,11 @@ export interface HubOptions {
   readonly origins?: readonly string[] | undefined
   /** Lets WebSocket clients in that send no `Origin`, as programs do. @default false */
   readonly allowMissingOrigin?: boolean | undefined
+  /**
+   * Proxies in front of the hub whose entries in `X-Forwarded-For` are believed, for limits by address: 1 for one nginx.
+   * With more than there are, anybody can write himself another address. At most 16. @default 0
+   */
+  readonly trustProxy?: number | undefined
   /** Bounds and durations; see `HubLimits`. */
   readonly limits?: { readonly [Name in keyof HubLimits]?: number | undefined } | undefined
   /** Told of every failure that is not the peer's fault. May not throw. */

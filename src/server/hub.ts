@@ -9,6 +9,7 @@ import { limitsOf } from './limits.ts'
 import { MemoryStore } from './memory-store.ts'
 import { nodeEnvironment } from './node-clock.ts'
 import { checkOriginList } from './origins.ts'
+import { proxiesOf } from './peer-address.ts'
 import { publishOwn } from './own-publish.ts'
 import { SocketSession } from './socket-session.ts'
 import type { SocketSink } from './socket-session.ts'
@@ -37,7 +38,8 @@ export const createHubIn = <Channels extends object = Untyped>(
   const limits = limitsOf(options.limits)
   const store = options.store ?? new MemoryStore({}, environment)
   const { authenticate, authorize, onError } = options
-  const core = new HubCore({ store, authenticate, authorize, limits, onError }, environment)
+  const trustProxy = proxiesOf(options.trustProxy)
+  const core = new HubCore({ store, authenticate, authorize, limits, trustProxy, onError }, environment)
   const gateway = new Gateway(core, { origins, allowMissingOrigin: options.allowMissingOrigin === true })
   let sockets: WebSocketGateway | undefined
   const undo = new Set<() => void>()

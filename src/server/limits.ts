@@ -24,6 +24,36 @@ export interface HubLimits {
   readonly highWaterBytes: number
   /** Links and held requests at one time; above it the hub answers 503. @default 20000 */
   readonly links: number
+  /** Links and held requests of one user; above it 429. Those who are not authenticated have no such limit. @default 1000 */
+  readonly linksPerUser: number
+  /** Links and held requests of one address (IPv6: of one /64); above it 429. @default 20000 */
+  readonly linksPerAddress: number
+  /** New WebSockets and streams a minute. This and the rates below may be `Infinity`: then there is none. @default 1200 */
+  readonly connectsPerMinutePerUser: number
+  /** @default 120000 */
+  readonly connectsPerMinutePerAddress: number
+  /** `subscribe` frames of one WebSocket a minute. @default 6000 */
+  readonly subscribesPerMinutePerLink: number
+  /** @default 30000 */
+  readonly subscribesPerMinutePerUser: number
+  /** @default 600000 */
+  readonly subscribesPerMinutePerAddress: number
+  /** `publish` frames of one WebSocket a minute. @default 60000 */
+  readonly publishesPerMinutePerLink: number
+  /** Publishes a minute, each of a batch. @default 120000 */
+  readonly publishesPerMinutePerUser: number
+  /** @default 600000 */
+  readonly publishesPerMinutePerAddress: number
+  /** Requests of `/poll` a minute. @default 12000 */
+  readonly pollsPerMinutePerUser: number
+  /** @default 600000 */
+  readonly pollsPerMinutePerAddress: number
+  /** What comes at once may be as much as a rate brings in this time. @default 10000 */
+  readonly rateBurstMs: number
+  /** Users, and addresses, whose use of one rate is remembered. @default 20000 */
+  readonly rateKeys: number
+  /** Frames of one link that are refused for their rate in a minute, before the link is closed. @default 20000 */
+  readonly refusalsPerMinutePerLink: number
   /** Publishes of one link that wait for their answer before the link is not read any more. @default 256 */
   readonly publishesInFlight: number
   /** Time for the publishes of one request; those not begun by then are refused, and come again. @default 2000 */
@@ -84,6 +114,21 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   messagesPerPage: 1000,
   highWaterBytes: 64 * 1024,
   links: 20_000,
+  linksPerUser: 1000,
+  linksPerAddress: 20_000,
+  connectsPerMinutePerUser: 1200,
+  connectsPerMinutePerAddress: 120_000,
+  subscribesPerMinutePerLink: 6000,
+  subscribesPerMinutePerUser: 30_000,
+  subscribesPerMinutePerAddress: 600_000,
+  publishesPerMinutePerLink: 60_000,
+  publishesPerMinutePerUser: 120_000,
+  publishesPerMinutePerAddress: 600_000,
+  pollsPerMinutePerUser: 12_000,
+  pollsPerMinutePerAddress: 600_000,
+  rateBurstMs: 10_000,
+  rateKeys: 20_000,
+  refusalsPerMinutePerLink: 20_000,
   publishesInFlight: 256,
   publishMs: 2000,
   helloMs: 10_000,
@@ -113,8 +158,10 @@ export const limitsOf = (given: { readonly [Name in keyof HubLimits]?: number | 
   const limits: Record<string, number> = { ...DEFAULT_LIMITS }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
-    if (!(name in DEFAULT_LIMITS)) throw new TypeError(`holdfast: limits.${name} is not a limit`)
-    if (!(value > 0)) throw new TypeError(`holdfast: limits.${name} must be a positive number, not ${value}`)
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new TypeError(`holdfast: limits.${name} is not a limit`)
+    if (typeof value !== 'number' || !(value > 0)) {
+      throw new TypeError(`holdfast: limits.${name} must be a positive number, not ${String(value)}`)
+    }
     limits[name] = value
   }
   return Object.freeze(limits as unknown as HubLimits)

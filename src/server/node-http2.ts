@@ -26,8 +26,8 @@ export const answerHttp2 = async (
   stream.on('error', () => {})
   if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 })
   const { status, headers: fields, body } = await gateway.handle(http2Request(target, stream, headers, gone.signal))
-  answered = true
   if (stream.destroyed || stream.closed) return
+  answered = true
   // There is no upgrade in HTTP/2, and Node throws at the attempt to name one (RFC 9113 §8.2.2).
   const { Upgrade: _upgrade, ...allowed } = fields
   if (typeof body !== 'string') {

@@ -52,7 +52,7 @@ describe('POST /publish', () => {
       watch: (...watch) => store.watch(...watch),
       close: () => store.close(),
     }
-    const hub = testHub({ store: slow }, clock)
+    const hub = testHub({ store: slow, limits: { publishMs: 2_000 } }, clock)
     const ask = async (from: number) => {
       const answer = hub.ask('/publish', { body: [hello(), ...[1, 2, 3, 4, 5, 6].slice(from).map((n) => publish(n))] })
       await clock.advance(3_000)

@@ -24,7 +24,11 @@ export const publishBatch = async (
   if (rest.length === 0) throw refusal('bad-request', 'after the hello there must be a publish')
   refuseWhenClosing(core)
   const user = await authenticate(hello.token)
-  const link = core.publisher.link(user, hello.client)
+  const peer = { address: core.admission.addressOf(request), userId: user?.userId }
+  // Nothing of it can be taken: then it is the request that is refused.
+  const refused = core.admission.check('publish', peer)
+  if (refused) throw refused
+  const link = core.publisher.link(user, hello.client, () => core.admission.take('publish', peer))
   // A slow store must not take longer than the client waits, or it would send all of them again and again.
   const dueMs = core.now() + core.limits.publishMs
   // All are handed over in this turn, so nothing of the same client comes between them.
@@ -69,6 +73,9 @@ export const publishBare = async (
   const json = JSON.stringify(parseJson(await readBody(core, request), core.limits.jsonDepth))
   refuseWhenClosing(core)
   const user = await authenticate()
+  const peer = { address: core.admission.addressOf(request), userId: user?.userId }
+  const refused = core.admission.take('publish', peer)
+  if (refused) throw refused
   const outcome = await core.publisher.append(user, channel, {
     json,
     ...(key === undefined ? {} : { key: { userId: user?.userId ?? ANONYMOUS, key } }),

@@ -30,12 +30,14 @@ export class Publisher {
     this.#context = context
   }
 
-  /** The publishing side of one link of a client; for HTTP, of one request. */
-  link(user: User | null, client: string): PublishLink {
+  /** The publishing side of one link of a client; for HTTP, of one request. `take` takes a token, or says why there is none. */
+  link(user: User | null, client: string, take: () => HoldfastError | null): PublishLink {
     const lane = `${client}${user === null ? '' : `:${user.userId}`}`
-    return new PublishLink(user, client, (request, channel) => this.append(user, channel, request), {
-      inTurn: (task) => this.#inTurn(lane, task),
-    })
+    const append = async (request: AppendRequest, channel: string): Promise<Outcome> => {
+      const refused = take()
+      return refused ? { refused } : this.append(user, channel, request)
+    }
+    return new PublishLink(user, client, append, { inTurn: (task) => this.#inTurn(lane, task) })
   }
 
   /** One publish, checked and appended. Never rejects. */

@@ -1,9 +1,12 @@
 import type { HoldfastError, WireErrorCode } from '../base/errors.ts'
 import type { ClientFrame, Hello } from '../protocol/frames.ts'
 import { concernOf, readBatch, readClientFrame } from '../protocol/validate-client-frames.ts'
+import type { User } from './authorize.ts'
 import { errorText, goodbyeText, refusal } from './frame-text.ts'
 import type { HookRequest, HubCore } from './hub-core.ts'
+import { bearer, checkToken } from './token.ts'
 import { Link } from './link.ts'
+import { LinkRates } from './link-rates.ts'
 import type { Sink } from './link.ts'
 import type { Member } from './links.ts'
 import type { PublishLink } from './publisher.ts'
@@ -32,10 +35,11 @@ const MOST_EARLY = 64
 
 type PauseReason = 'link' | 'publishes' | 'opening' | 'drain'
 
+type OpenState = Extract<State, { readonly name: 'open' }>
 type State =
   | { readonly name: 'hello' }
   | { readonly name: 'opening'; readonly early: string[] }
-  | { readonly name: 'open'; readonly reader: Reader; readonly publisher: PublishLink }
+  | { readonly name: 'open'; readonly reader: Reader; readonly publisher: PublishLink; readonly rates: LinkRates }
   /** `ended`: the last batch is written. `gone`: nothing is left. */
   | { readonly name: 'ended' | 'gone' }
 
@@ -45,6 +49,8 @@ export class SocketSession implements Member {
   readonly #sink: SocketSink
   readonly #request: HookRequest
   readonly #leave: () => void
+  readonly #address: string | undefined
+  #leaveUser = (): void => {}
   #link: Link
   #state: State = { name: 'hello' }
   #publishes = 0
@@ -57,7 +63,14 @@ export class SocketSession implements Member {
     this.#core = core
     this.#sink = sink
     this.#request = request
-    this.#leave = core.links.add(this)
+    this.#address = core.admission.addressOf(request)
+    const leaveAddress = core.admission.enter({ address: this.#address })
+    const leaveLinks = core.links.add(this)
+    this.#leave = () => {
+      leaveLinks()
+      leaveAddress()
+      this.#leaveUser()
+    }
     this.#link = this.#newLink(core.limits.heartbeatMs)
     const { helloMs } = core.limits
     this.#cancelDeadline = core.clock.after(helloMs, () => {
@@ -137,13 +150,16 @@ export class SocketSession implements Member {
     this.#pause('opening')
     try {
       const token = hello.token ?? bearer(this.#request.header('authorization'))
+      checkToken(token, core.limits)
       const user = await core.authenticate(token, this.#request)
       if (this.#isOver()) return
+      const rates = this.#admit(user)
       const heartbeatMs = core.heartbeatMs(hello.heartbeatMs)
       this.#link = this.#newLink(heartbeatMs)
       this.#link.push(core.welcome(hello, user, heartbeatMs))
       const reader = new Reader(this.#link, user, core)
-      this.#state = { name: 'open', reader, publisher: core.publisher.link(user, hello.client) }
+      const publisher = core.publisher.link(user, hello.client, () => rates.take('publish'))
+      this.#state = { name: 'open', reader, publisher, rates }
       for (const request of hello.channels ?? []) reader.add(request)
       this.#frames(rest)
       for (const text of early) this.receive(text)
@@ -154,6 +170,16 @@ export class SocketSession implements Member {
     }
   }
 
+  /** @throws HoldfastError `rate-limited` when the user may not have this link now */
+  #admit(user: User | null): LinkRates {
+    const core = this.#core
+    const own = { userId: user?.userId }
+    const refused = core.admission.refuseLink(own) ?? core.admission.take('connect', own)
+    if (refused) throw refused
+    this.#leaveUser = core.admission.enter(own)
+    return new LinkRates(core, { ...own, address: this.#address }, (error) => this.#end(error))
+  }
+
   #frames(batch: readonly unknown[]): void {
     const { limits } = this.#core
     let publishes = 0
@@ -161,7 +187,7 @@ export class SocketSession implements Member {
       if (this.#state.name !== 'open') return
       const frame = this.#read(value)
       if (frame?.type !== 'publish') {
-        if (frame) this.#take(frame, this.#state.reader)
+        if (frame) this.#take(frame, this.#state)
       } else if (++publishes > limits.publishesPerBatch) {
         const message = `a batch may have ${limits.publishesPerBatch} publishes at most`
         this.#link.push(errorText(refusal('too-many', message), { sequence: frame.sequence }))
@@ -169,6 +195,7 @@ export class SocketSession implements Member {
         this.#publishes++
         if (this.#publishes >= limits.publishesInFlight) this.#pause('publishes')
         void this.#state.publisher.publish(frame).then(this.#published)
+        this.#state.rates.publishCame()
       }
     }
   }
@@ -183,11 +210,15 @@ export class SocketSession implements Member {
     }
   }
 
-  #take(frame: Exclude<ClientFrame, { readonly type: 'publish' }>, reader: Reader): void {
+  #take(frame: Exclude<ClientFrame, { readonly type: 'publish' }>, { reader, rates }: OpenState): void {
     switch (frame.type) {
-      case 'subscribe':
-        reader.add(frame)
+      case 'subscribe': {
+        const { channel, ref } = frame
+        const refused = rates.take('subscribe')
+        if (refused) this.#link.push(errorText(refused, { channel, ref }))
+        else reader.add(frame)
         break
+      }
       case 'unsubscribe':
         reader.remove(frame.channel)
         break
@@ -261,7 +292,3 @@ export class SocketSession implements Member {
     if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.#sink.resume()
   }
 }
-
-/** The token of an `Authorization: Bearer` header. */
-export const bearer = (header: string | undefined): string | undefined =>
-  header === undefined ? undefined : /^bearer +(\S+) *$/i.exec(header)?.[1]

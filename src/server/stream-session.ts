@@ -37,6 +37,8 @@ export interface StreamQuestion {
   readonly channels: readonly ChannelRequest[]
   /** True for a `GET`: each event that moves a position has an `id:` with all of them (PROTOCOL.md §6.7). */
   readonly withIds: boolean
+  /** Called when the link is over. */
+  readonly leave: () => void
 }
 
 /** One SSE link (PROTOCOL.md §6.4). */
@@ -86,6 +88,7 @@ export class StreamSession implements StreamIn, Member {
     this.#cancelTimer()
     this.#reader.end()
     this.#leave()
+    this.#question.leave()
   }
 
   sweep(nowMs: number): void {

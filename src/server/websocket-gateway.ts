@@ -14,8 +14,8 @@ import { errorResponse } from './responses.ts'
 import { SocketSession } from './socket-session.ts'
 import type { SocketSink } from './socket-session.ts'
 import { unsentBytes } from './unsent-bytes.ts'
+import { textMessage } from './websocket-message.ts'
 
-const TEXT = { binary: false, compress: false, fin: true } as const
 const NEVER = new AbortController().signal
 
 /** Options of ws 8.23 that its types do not name yet. */
@@ -63,13 +63,15 @@ export class WebSocketGateway {
   }
 
   #refuse(target: string, request: IncomingMessage): HoldfastError | null {
-    const { header } = gatewayRequest(target, request, NEVER)
+    const { header, remoteAddress } = gatewayRequest(target, request, NEVER)
     const foreign = this.#gateway.refuseOrigin(header, true)
     if (foreign) return foreign
     if (!/^\/(\?|$)/.test(target)) return refusal('not-found', 'WebSocket is served on the base path only')
     const offered = (header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
     if (!offered.includes(SUBPROTOCOL)) return refusal('bad-request', `the subprotocol must be ${SUBPROTOCOL}`)
-    return this.#core.refuseLink()
+    const { admission } = this.#core
+    const peer = { address: admission.addressOf({ header, remoteAddress }) }
+    return this.#core.refuseLink() ?? admission.refuseLink(peer) ?? admission.take('connect', peer)
   }
 
   #open(webSocket: WebSocket, target: string, request: IncomingMessage, socket: Duplex): void {
@@ -92,16 +94,15 @@ const textOf = (data: RawData): string => {
 }
 
 const socketSink = (webSocket: WebSocket, socket: Duplex): SocketSink => {
-  const send = (data: string | Buffer): void => {
-    if (webSocket.readyState === webSocket.OPEN) webSocket.send(data, TEXT)
+  // Whole messages go to the socket as they are. ws writes whole messages at once too (it would not with compression, which
+  // is off), so they cannot come between the parts of one of its own. Not as text: of that Node holds three times its bytes
+  // while they wait.
+  const send = (message: Buffer): void => {
+    if (webSocket.readyState === webSocket.OPEN) socket.write(message)
   }
   return {
-    write: send,
-    // Whole messages that are the same for many links go to the socket as they are. ws writes whole messages at once too
-    // (it would not with compression, which is off), so they cannot come between the parts of one of its own.
-    writeRun: (run) => {
-      if (webSocket.readyState === webSocket.OPEN) socket.write(run.socketMessage)
-    },
+    write: (batch) => send(textMessage(batch)),
+    writeRun: (run) => send(run.socketMessage),
     buffered: () => webSocket.bufferedAmount,
     unsent: () => webSocket.bufferedAmount + unsentBytes(socket),
     pause: () => webSocket.pause(),

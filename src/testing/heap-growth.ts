@@ -4,7 +4,13 @@ import { runInNewContext } from 'node:vm'
 const ROUNDS_OF_GC = 4
 
 /** Collects all that nothing holds any more, and returns the bytes that are still in use on the heap. */
-export const heapUsed = async (): Promise<number> => {
+export const heapUsed = (): Promise<number> => leastUsed(({ heapUsed: bytes }) => bytes)
+
+/** The same with the buffers beside the heap. */
+export const memoryUsed = (): Promise<number> =>
+  leastUsed(({ heapUsed: bytes, external, arrayBuffers }) => bytes + Math.max(external, arrayBuffers))
+
+const leastUsed = async (bytesOf: (usage: NodeJS.MemoryUsage) => number): Promise<number> => {
   setFlagsFromString('--expose_gc')
   const collect = runInNewContext('gc') as () => void
   let least = Infinity
@@ -12,7 +18,7 @@ export const heapUsed = async (): Promise<number> => {
     // What ended a moment ago is let go of in the turns after it.
     await new Promise((resolve) => setImmediate(resolve))
     collect()
-    least = Math.min(least, process.memoryUsage().heapUsed)
+    least = Math.min(least, bytesOf(process.memoryUsage()))
   }
   return least
 }

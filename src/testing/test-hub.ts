@@ -5,7 +5,7 @@ import type { GatewayResponse } from '../server/gateway-types.ts'
 import { createHubIn } from '../server/hub.ts'
 import type { HubInternals } from '../server/hub.ts'
 import type { Hub, HubOptions } from '../server/hub-types.ts'
-import type { HubFailure } from '../server/hub-core.ts'
+import type { HookRequest, HubFailure } from '../server/hub-core.ts'
 import type { SocketSession, SocketSink } from '../server/socket-session.ts'
 import type { StreamIn } from '../server/stream-session.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -55,9 +55,15 @@ export class TestSocket implements SocketSink {
   stuck = false
   #buffered = 0
   #session: SocketSession | null = null
+  readonly #request: HookRequest | undefined
+
+  /** `request`: the one that it was opened by. */
+  constructor(request?: HookRequest) {
+    this.#request = request
+  }
 
   open(hub: HubInternals, ...frames: unknown[]): this {
-    this.#session = hub.connect(this)
+    this.#session = hub.connect(this, this.#request)
     if (frames.length > 0) this.send(...frames)
     return this
   }

@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { memoryUsed } from '../testing/heap-growth.ts'
+import { StalledReader } from '../testing/stalled-reader.ts'
+import { createHub } from './hub.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
+import { memoryStore } from './memory-store.ts'
+
+const WEBSOCKETS = 200
+const STREAMS = 100
+/** Of so many stalled readers one reads on in the end. */
+const RESUMED = 10
+const CHANNELS = ['a', 'b']
+const MESSAGES = 256
+const MESSAGE_BYTES = 20_000
+/** Messages in the store, and what else there is of one per process. */
+const SLACK_BYTES = CHANNELS.length * MESSAGES * MESSAGE_BYTES + 16_000_000
+const PATIENCE_MS = 60_000
+
+const undo: (() => unknown)[] = []
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step()
+})
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1)
+
+describe('S6 200 stalled WebSockets and 100 stalled streams, while 10 MB are published', () => {
+  it.each([
+    [MESSAGES, 'an exact catch-up'],
+    [50, 'one trimmed gap'],
+  ])(
+    'cost a mark and a batch each, and nobody else anything; with %d messages of history they go on with %s',
+    async (kept) => {
+      const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
+      const path = join(folder, 'hub.sock')
+      const failures: unknown[] = []
+      const store = memoryStore({ messages: kept, ageMs: 3_600_000 })
+      const hub = createHub({
+        store,
+        authorize: () => true,
+        allowMissingOrigin: true,
+        limits: { stallMs: 600_000 },
+        onError: (failure) => failures.push(failure),
+      })
+      const server = createServer()
+      hub.attach(server)
+      server.listen(path)
+      await once(server, 'listening')
+      undo.push(async () => {
+        server.closeAllConnections()
+        await hub.close()
+        await store.close()
+        server.close()
+        rmSync(folder, { recursive: true })
+      })
+
+      const open = (kind: 'websocket' | 'sse', count: number): StalledReader[] =>
+        upTo(count).map(() => {
+          const reader = new StalledReader(path, kind, CHANNELS)
+          undo.push(() => reader.close())
+          return reader
+        })
+      const good = [...open('websocket', 2), ...open('sse', 2)]
+      const stalled = [...open('websocket', WEBSOCKETS), ...open('sse', STREAMS)]
+      const everybody = [...good, ...stalled]
+      await expect.poll(() => everybody.filter(({ ready }) => !ready).length, { timeout: PATIENCE_MS }).toBe(0)
+      for (const reader of stalled) reader.stall()
+      const base = await memoryUsed()
+
+      for (const n of upTo(MESSAGES)) {
+        // What two channels bring in one turn is a batch of its own for each link.
+        const data = `${n} ${'x'.repeat(MESSAGE_BYTES)}`
+        await Promise.all(CHANNELS.map((channel) => hub.publish(channel, data)))
+        if (n % 8 > 0) continue
+        const atHead = (): number =>
+          good.filter(({ got }) => CHANNELS.every((each) => got[each]!.offsets.length === n)).length
+        await expect.poll(atHead, { timeout: PATIENCE_MS, interval: 1 }).toBe(good.length)
+      }
+      const used = (await memoryUsed()) - base
+      const { highWaterBytes } = DEFAULT_LIMITS
+      const batchBytes = Math.max(highWaterBytes, CHANNELS.length * MESSAGE_BYTES)
+      expect(used).toBeLessThan(stalled.length * (highWaterBytes + batchBytes) * 1.3 + SLACK_BYTES)
+      for (const { got } of good)
+        for (const each of CHANNELS) expect(got[each]).toEqual({ offsets: upTo(MESSAGES), gaps: [] })
+      // They were stalled indeed, and none was thrown out.
+      for (const { got, ended } of stalled)
+        expect([got['a']!.offsets.length < MESSAGES / 2, ended]).toEqual([true, false])
+
+      for (const reader of stalled.filter((_, index) => index % RESUMED === 0)) {
+        reader.resume()
+        for (const each of CHANNELS) {
+          const { offsets, gaps } = reader.got[each]!
+          await expect.poll(() => offsets.at(-1), { timeout: PATIENCE_MS, interval: 5 }).toBe(MESSAGES)
+          expect(gaps.length).toBe(kept < MESSAGES ? 1 : 0)
+          const missed = gaps.flatMap(([from, to]) => upTo(to - from).map((n) => from + n))
+          expect([...offsets, ...missed].sort((a, b) => a - b)).toEqual(upTo(MESSAGES))
+          expect(offsets).toEqual([...offsets].sort((a, b) => a - b))
+          for (const [, to] of gaps) expect(to).toBe(MESSAGES - kept)
+        }
+      }
+      expect(failures).toEqual([])
+    },
+    180_000,
+  )
+})
