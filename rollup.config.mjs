@@ -20,7 +20,7 @@ const mangle = { properties: { reserved: publicNames(), keep_quoted: true } }
 // `module` also drops unused top-level names, which for a script would be its global.
 const minify = (module) => terser({ ecma: 2020, module, toplevel: module, compress: { passes: 3 }, mangle })
 const banner = '/*! holdfast, MIT */'
-const peers = [/^node:/, /^holdfast($|\/)/, 'ws', 'eventemitter3', 'redis']
+const peers = [/^node:/, /^holdfast($|\/)/, 'ws', 'eventemitter3', 'jose', 'redis']
 
 /** A build of `inputs`, without those that do not exist. */
 function build(inputs, output, { external = peers, plugins = [stripTypes, resolve()] } = {}) {
@@ -32,7 +32,12 @@ function build(inputs, output, { external = peers, plugins = [stripTypes, resolv
 }
 
 const client = { index: 'src/index.ts', core: 'src/core.ts' }
-const server = { server: 'src/server.ts', testing: 'src/testing.ts', redis: 'src/integrations/redis.ts' }
+const server = {
+  server: 'src/server.ts',
+  testing: 'src/testing.ts',
+  jwt: 'src/integrations/jwt.ts',
+  redis: 'src/integrations/redis.ts',
+}
 const bundled = (module) => ({ external: [], plugins: [stripTypes, resolve(), minify(module)] })
 
 export default [

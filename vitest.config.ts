@@ -9,6 +9,7 @@ export default defineConfig({
       { find: /^holdfast$/, replacement: at('src/index.ts') },
       { find: /^holdfast\/core$/, replacement: at('src/core.ts') },
       { find: /^holdfast\/server$/, replacement: at('src/server.ts') },
+      { find: /^holdfast\/jwt$/, replacement: at('src/integrations/jwt.ts') },
       { find: /^holdfast\/testing$/, replacement: at('src/testing.ts') },
       { find: /^holdfast\/redis$/, replacement: at('src/integrations/redis.ts') },
     ],

@@ -15,7 +15,8 @@ const WIRE = {
     cure: 'Read `field`: it is the path of what is wrong. Sending the same again does not help.',
   },
   unauthorized: {
-    cause: '`authenticate` threw: the token is missing, wrong or expired.',
+    cause:
+      '`authenticate` threw: the token is missing, wrong or expired. Or it expired since: links end then, and a poll that was not held is told so.',
     cure: "The client asks `token()` once more with `reason: 'refused'`; give it a new one there. When that one is refused too the client stops and reports this on `error`. Log the person in, then call `client.connect()`.",
   },
   forbidden: {
@@ -72,7 +73,7 @@ const WIRE = {
   },
   unavailable: {
     cause:
-      'The hub is closing or full, the store cannot answer, `authorize` threw or took longer than 2 s, or no more publish keys can be remembered.',
+      'The hub is closing or full, the store cannot answer, `authorize` threw or took longer than 2 s, `authenticate` said so (the keys of JSON Web Tokens cannot be fetched) or the user was revoked meanwhile, or no more publish keys can be remembered. From `hub.revoke`: this hub did it, the others do not know.',
     cure: 'The client tries again by itself, after `retryAfterMs`. On the server see `onError` and `hub.health`.',
   },
   'out-of-order': {

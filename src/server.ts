@@ -1,8 +1,19 @@
 export { createHub } from './server/hub.ts'
-export type { ChannelOf, DataOf, Hub, HubHealth, HubOptions, HubPublishOptions, Untyped } from './server/hub-types.ts'
+export type {
+  ChannelOf,
+  DataOf,
+  Hub,
+  HubHealth,
+  HubOptions,
+  HubPublishOptions,
+  RevokeOptions,
+  Untyped,
+} from './server/hub-types.ts'
 export type { AttachableServer } from './server/attach.ts'
 export type { Action, Authorize, AuthorizeQuestion, User } from './server/authorize.ts'
 export type { Authenticate, HookRequest, HubFailure } from './server/hub-core.ts'
+export { channelRules } from './server/channel-rules.ts'
+export type { AnyUser, ChannelPermit, ChannelRule } from './server/channel-rules.ts'
 export { DEFAULT_LIMITS } from './server/limits.ts'
 export type { HubLimits } from './server/limits.ts'
 export { memoryStore } from './server/memory-store.ts'

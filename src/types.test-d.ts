@@ -17,7 +17,9 @@ import type {
   Subscription,
 } from 'holdfast'
 import { createClient as createCore, longPoll, poll, sse, webSocket } from 'holdfast/core'
-import { createHub } from 'holdfast/server'
+import { jwtAuthenticate, jwtAuthorize } from 'holdfast/jwt'
+import type { JwtOptions, JwtUser } from 'holdfast/jwt'
+import { channelRules, createHub } from 'holdfast/server'
 import type { Hub } from 'holdfast/server'
 
 interface Chat {
@@ -231,4 +233,50 @@ export const hubs = async (): Promise<void> => {
   await createHub({ authorize: () => true }).publish('anything', 1)
   for (const server of [http.createServer(), https.createServer(), http2.createServer(), http2.createSecureServer()])
     hub.attach(server)
+}
+
+interface Known {
+  readonly userId: string
+  readonly teams: readonly string[]
+}
+declare const jwtOptions: JwtOptions
+
+/** `authorize` is given what `authenticate` returned. */
+export const users = (known: Known): void => {
+  createHub({
+    authenticate: ({ token }) => (token === undefined ? null : { userId: token, admin: true }),
+    authorize: ({ user }) => {
+      same<typeof user, { userId: string; admin: boolean } | null>()
+      return user?.admin === true
+    },
+  })
+  createHub({
+    authenticate: async () => known,
+    authorize: ({ user, channel }) => user?.teams.includes(channel) === true,
+  })
+  createHub<Channels, Known>({
+    authenticate: () => known,
+    authorize: channelRules([
+      { channel: 'chat:*', subscribe: true, publish: ({ user }) => user?.teams.includes('chat') === true },
+    ]),
+  })
+  createHub({
+    authenticate: () => ({ userId: 'ann', admin: true }),
+    authorize: channelRules([{ channel: 'quotes:*', subscribe: true, publish: ({ user }) => user?.admin === true }]),
+  })
+  const rules = channelRules([{ channel: 'quotes:*', publish: ({ user }) => user?.['admin'] === true }])
+  createHub<Channels>({ authorize: rules })
+  createHub({ authenticate: jwtAuthenticate(jwtOptions), authorize: jwtAuthorize() })
+  createHub({
+    authenticate: jwtAuthenticate(jwtOptions),
+    authorize: ({ user }) => user?.claims['role'] === 'admin',
+  })
+  createHub<Channels, JwtUser>({ authenticate: jwtAuthenticate(jwtOptions), authorize: jwtAuthorize() })
+  createHub({
+    // @ts-expect-error -- a user has an id
+    authenticate: () => ({ name: 'ann' }),
+    authorize: () => true,
+  })
+  // @ts-expect-error -- a setting that is missing must not switch the check off
+  jwtAuthenticate({ secret: '', audience: undefined })
 }

@@ -218,4 +218,25 @@ export const MUTANTS = [
     replace: 'for (const sub of [...subsOf(ask.channel)]) {',
     tests: ['src/client/subscriptions.test.ts'],
   },
+  {
+    name: 'a link outlives its token',
+    file: 'src/server/expiry.ts',
+    find: 'wallMs >= this.#expiresMs - this.#sweepMs',
+    replace: 'wallMs >= this.#expiresMs + 10_000',
+    tests: ['src/server/expiry.test.ts'],
+  },
+  {
+    name: 'an answer of authorize that was revoked while it was asked for is kept',
+    file: 'src/server/authorize.ts',
+    find: 'if (kept.revoked) return this.check(question)',
+    replace: '',
+    tests: ['src/server/revocations.test.ts'],
+  },
+  {
+    name: 'a page is handed over whose permission was revoked while it was read',
+    file: 'src/server/cursor.ts',
+    find: 'if (this.#context.now() < this.#permittedMs || this.#renew()) {',
+    replace: 'if (this.#context.now() < Infinity) {',
+    tests: ['src/server/revocations.test.ts'],
+  },
 ]

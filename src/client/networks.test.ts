@@ -144,6 +144,8 @@ describe('a link in mid-life', () => {
       },
       read: (...read) => store.read(...read),
       watch: (...watch) => store.watch(...watch),
+      announce: (text) => store.announce(text),
+      hear: (heard) => store.hear(heard),
       close: () => store.close(),
     }))
     const client = createVirtualClient(clock, network)

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { TestSocket, framesOf, hello, testHub } from '../testing/test-hub.ts'
+import type { Authorize } from './authorize.ts'
 
 const subscribe = (...channels: string[]) =>
   hello({ channels: channels.map((channel) => ({ channel, from: 'latest', ref: 1 })) })
@@ -107,5 +108,62 @@ describe('authorize', () => {
     expect(socket.frames.at(-1)).toMatchObject({ type: 'error', code: 'forbidden', channel: 'a' })
     expect(JSON.stringify(socket.frames)).not.toContain('"after"}')
     await second
+  })
+})
+
+describe('what is kept of permissions', () => {
+  it('is kept for a name: users who are more than that have their own', async () => {
+    const authorize = vi.fn<Authorize<{ userId: string; may?: string }>>(({ user, channel }) => user?.may === channel)
+    const hub = testHub({
+      authenticate: ({ token = '' }) => ({ userId: 'ann', may: token }),
+      authorize: authorize as unknown as Authorize,
+    })
+    const ask = async (token: string) =>
+      framesOf(
+        (await hub.ask('/poll', { body: [hello({ token, channels: [{ channel: 'a', from: 'latest' }] })] })).frames,
+        'error',
+      )
+    expect(await ask('a')).toEqual([])
+    expect(await ask('b')).toMatchObject([{ code: 'forbidden' }])
+    expect(await ask('a')).toEqual([])
+  })
+
+  it('is not shared by users of a class, whose fields may be anywhere', async () => {
+    class Person {
+      readonly userId = 'ann'
+      readonly #may: string
+      constructor(may: string) {
+        this.#may = may
+      }
+      may(channel: string): boolean {
+        return this.#may === channel
+      }
+    }
+    const hub = testHub({
+      authenticate: ({ token = '' }) => new Person(token),
+      authorize: ({ user, channel }) => user instanceof Person && user.may(channel),
+    })
+    const ask = async (token: string) =>
+      framesOf(
+        (await hub.ask('/poll', { body: [hello({ token, channels: [{ channel: 'a', from: 'latest' }] })] })).frames,
+        'error',
+      )
+    expect(await ask('a')).toEqual([])
+    expect(await ask('b')).toMatchObject([{ code: 'forbidden' }])
+  })
+
+  it('§4.6 no name can stand for another name and channel', async () => {
+    const hub = testHub({
+      authenticate: ({ token = '' }) => ({ userId: token }),
+      authorize: ({ user, channel }) => user?.userId === 'a' && channel === 'bc',
+    })
+    const ask = async (token: string, channel: string) =>
+      framesOf(
+        (await hub.ask('/poll', { body: [hello({ token, channels: [{ channel, from: 'latest' }] })] })).frames,
+        'error',
+      )
+    expect(await ask('a', 'bc')).toEqual([])
+    expect(await ask('ab', 'c')).toMatchObject([{ code: 'forbidden' }])
+    expect(await ask('1:a', 'bc')).toMatchObject([{ code: 'forbidden' }])
   })
 })

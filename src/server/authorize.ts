@@ -3,27 +3,44 @@ import type { HoldfastError } from '../base/errors.ts'
 import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 
-/** Who is at the other end; what `authenticate` returned. */
-export interface User {
+// A type, for an interface would not do where any field may be.
+/** Who is at the other end: what every user has that `authenticate` returns. One of the application's own may have more. */
+export type User = {
   /** Names the user: equal for equal users. Readers see it as the `sender` of a message. */
   readonly userId: string
+  /** When the token holds no more, in milliseconds since 1970; links of the user end then. Absent: never. */
+  readonly expiresMs?: number | undefined
 }
 
 export type Action = 'subscribe' | 'publish'
 
-/** The question that is put to `authorize`. `user` is null for somebody who is not authenticated. */
-export interface AuthorizeQuestion {
-  readonly user: User | null
+/** The question that is put to `authorize`. `user` is what `authenticate` returned; null for somebody who is not authenticated. */
+export interface AuthorizeQuestion<Known extends User = User> {
+  readonly user: Known | null
   readonly action: Action
   readonly channel: string
 }
 
-export type Authorize = (question: AuthorizeQuestion) => boolean | Promise<boolean>
+export type Authorize<Known extends User = User> = (question: AuthorizeQuestion<Known>) => boolean | Promise<boolean>
 
 /** An answer and how long it holds. `refused` is what the reader or publisher is told. */
 export type Permission =
   | { readonly allowed: true; readonly untilMs: number }
   | { readonly allowed: false; readonly untilMs: number; readonly refused: HoldfastError }
+
+const EXPIRED: Permission = {
+  allowed: false,
+  untilMs: 0,
+  refused: refusal('unavailable', 'the token of this link has expired; come with a new one', { retryAfterMs: 1000 }),
+}
+
+interface Kept {
+  readonly userId: string | undefined
+  readonly channel: string
+  answer: Permission | Promise<Permission>
+  /** True when it was revoked while it was asked for. */
+  revoked: boolean
+}
 
 interface Context {
   readonly clock: Clock
@@ -38,7 +55,10 @@ interface Context {
 export class Authorizer {
   readonly #authorize: Authorize
   readonly #context: Context
-  readonly #kept = new Map<string, Permission | Promise<Permission>>()
+  readonly #kept = new Map<string, Kept>()
+  /** Users who are more than a name have permissions of their own: two tokens of one name may allow different things. */
+  readonly #numbers = new WeakMap<User, number>()
+  #users = 0
 
   constructor(authorize: Authorize, context: Context) {
     this.#authorize = authorize
@@ -46,19 +66,49 @@ export class Authorizer {
   }
 
   check(question: AuthorizeQuestion): Permission | Promise<Permission> {
-    const { user, action, channel } = question
-    // Neither an action nor a length contains the colon that ends it.
-    const key = `${action}:${user ? user.userId.length : ''}:${user?.userId ?? ''}${channel}`
-    const kept = this.#kept.get(key)
-    if (kept instanceof Promise) return kept
-    if (kept && kept.untilMs > this.#context.clock.now()) return kept
+    const { user, channel } = question
+    // The link is about to end, and the client asks again on the next one.
+    if (user?.expiresMs !== undefined && user.expiresMs <= this.#context.clock.wall()) return EXPIRED
+    const key = this.#keyOf(question)
+    const known = this.#kept.get(key)?.answer
+    if (known instanceof Promise) return known
+    if (known && known.untilMs > this.#context.clock.now()) return known
     const answer = this.#ask(question)
-    this.#keep(key, answer)
-    if (!(answer instanceof Promise)) return answer
-    return answer.then((permission) => {
-      this.#keep(key, permission)
-      return permission
-    })
+    const kept: Kept = { userId: user?.userId, channel, answer, revoked: false }
+    if (answer instanceof Promise) {
+      kept.answer = answer.then<Permission>((permission) => {
+        if (kept.revoked) return this.check(question)
+        kept.answer = permission
+        this.#keep(key, kept)
+        return permission
+      })
+    }
+    this.#keep(key, kept)
+    return kept.answer
+  }
+
+  /** Forgets what is kept of a user, on all channels or on one; what is being asked is asked again. */
+  forget(userId: string, channel: string | undefined): void {
+    for (const [key, kept] of this.#kept) {
+      if (kept.userId !== userId || (channel !== undefined && kept.channel !== channel)) continue
+      kept.revoked = true
+      this.#kept.delete(key)
+    }
+  }
+
+  #keyOf({ user, action, channel }: AuthorizeQuestion): string {
+    // No part contains the colon that ends it, but for the last two: there the length says where the name ends.
+    if (user === null) return `${action}:::${channel}`
+    return `${action}:${this.#numberOf(user)}:${user.userId.length}:${user.userId}${channel}`
+  }
+
+  #numberOf(user: User): number | '' {
+    const known = this.#numbers.get(user)
+    if (known !== undefined) return known
+    const isPlain = Object.getPrototypeOf(user) === Object.prototype
+    if (isPlain && Object.keys(user).every((name) => name === 'userId' || name === 'expiresMs')) return ''
+    this.#numbers.set(user, ++this.#users)
+    return this.#users
   }
 
   #ask(question: AuthorizeQuestion): Permission | Promise<Permission> {
@@ -104,9 +154,9 @@ export class Authorizer {
     return { allowed: false, untilMs: 0, refused: refusal('unavailable', message, { retryAfterMs: 1000 }) }
   }
 
-  #keep(key: string, answer: Permission | Promise<Permission>): void {
+  #keep(key: string, kept: Kept): void {
     this.#kept.delete(key)
-    this.#kept.set(key, answer)
+    this.#kept.set(key, kept)
     if (this.#kept.size > this.#context.limits.permissions) {
       for (const oldest of this.#kept.keys()) {
         this.#kept.delete(oldest)

@@ -100,6 +100,12 @@ export class Cursor implements HeadReader {
     )
   }
 
+  /** What was permitted holds no more: asks again at once, also where there is nothing to hand over. */
+  recheck(): void {
+    this.#permittedMs = -Infinity
+    if (this.#state !== 'asking') this.#withPermission(() => undefined)
+  }
+
   take(run: EncodedRun, nowMs: number): void {
     const { link } = this.#owner
     if (nowMs >= this.#permittedMs && !this.#renew()) {
@@ -126,8 +132,18 @@ export class Cursor implements HeadReader {
     this.#state = 'ended'
   }
 
-  #hand({ run, gap }: RunPage): void {
+  #hand(page: RunPage): void {
     if (this.#isEnded()) return
+    if (this.#context.now() < this.#permittedMs || this.#renew()) {
+      this.#handOver(page)
+      return
+    }
+    // The read took longer than the permission held, or that was revoked meanwhile.
+    this.#state = 'asking'
+    this.#withPermission(() => this.#handOver(page))
+  }
+
+  #handOver({ run, gap }: RunPage): void {
     const { link } = this.#owner
     const { channel } = this.request
     const ref = this.#answered ? undefined : this.request.ref

@@ -9,5 +9,8 @@ export const dataDigest = (json: string): string => digest(json).slice(0, 22)
 export const userTag = (userId: string | null): string =>
   digest(userId === null ? 'anonymous:' : `user:${userId}`).slice(0, 16)
 
+/** A number from 0 up to but not including 1, the same for the same text. */
+export const shareOf = (text: string): number => Number.parseInt(hash('sha256', text, 'hex').slice(0, 8), 16) / 2 ** 32
+
 /** The opaque tag of a client object; it cannot be turned back into its 128 random bits (PROTOCOL.md §4.4). */
 export const publisherTag = (client: string): string => digest(client).slice(0, 11)

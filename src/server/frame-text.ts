@@ -31,8 +31,10 @@ export const gapText = (
 export const ackText = (sequence: number | undefined, place: Place): string =>
   JSON.stringify({ type: 'ack', sequence, position: formatPosition(place), id: place.id })
 
-export const goodbyeText = (reason: 'drain' | 'renew' | 'expired', retryAfterMs: number): string =>
-  JSON.stringify({ type: 'goodbye', reason, retryAfterMs })
+export const goodbyeText = (goodbye: {
+  readonly reason: 'drain' | 'renew' | 'expired'
+  readonly retryAfterMs: number
+}): string => JSON.stringify({ type: 'goodbye', ...goodbye })
 
 /** A run that states nothing but that there is more to come (PROTOCOL.md §6.3). */
 export const pendingText = (channel: string, ref: number | undefined): string =>

@@ -3,6 +3,7 @@ import type { Hello } from '../protocol/frames.ts'
 import { readClientFrame } from '../protocol/validate-client-frames.ts'
 import type { Peer } from './admission.ts'
 import type { User } from './authorize.ts'
+import { Expiry } from './expiry.ts'
 import { refusal } from './frame-text.ts'
 import type { GatewayRequest, GatewayResponse } from './gateway-types.ts'
 import type { HubCore } from './hub-core.ts'
@@ -26,6 +27,8 @@ const METHODS: ReadonlyMap<string, readonly string[]> = new Map([
 ])
 
 type PlainHello = Omit<Hello, 'type' | 'protocol'>
+/** More than a round trip: one of the held polls that follow each other tells of the time to renew. */
+const RENEW_LATE_MS = 1000
 
 /** The HTTP endpoints of PROTOCOL.md §6, free of any framework. */
 export class Gateway {
@@ -128,6 +131,7 @@ export class Gateway {
     const question: PollQuestion = {
       welcome: core.welcome(hello, user, core.heartbeatMs(hello.heartbeatMs)),
       user,
+      expiry: new Expiry(user, hello.client, core, hello.waitMs ? RENEW_LATE_MS : 0),
       channels: hello.channels ?? [],
       waitMs: hello.waitMs ?? 0,
     }
@@ -135,7 +139,16 @@ export class Gateway {
       const poll = new Poll(question, core, (batch) => over(batchResponse(batch)))
       // Nobody hears this answer; it is there so that the promise settles.
       const cut = () => over(errorResponse(refusal('timeout', 'the client is gone')))
-      const leave = core.links.add({ sweep: () => {}, drain: () => poll.drain(), destroy: cut })
+      const leave = core.links.add({
+        sweep: (_nowMs, wallMs) => poll.sweep(wallMs),
+        revoke: (userId, channel) => {
+          if (user?.userId !== userId) return
+          poll.recheck(channel)
+          if (channel === undefined) poll.renew({ reason: 'expired', retryAfterMs: 0 })
+        },
+        drain: () => poll.drain(),
+        destroy: cut,
+      })
       const over = (response: GatewayResponse): void => {
         request.signal.removeEventListener('abort', cut)
         poll.cancel()
@@ -160,7 +173,8 @@ export class Gateway {
     const channels = hello.channels ?? []
     return streamResponse((out) => {
       const welcome = core.welcome(hello, user, heartbeatMs)
-      return new StreamSession(core, { welcome, heartbeatMs, user, channels, withIds, leave }, out)
+      const expiry = new Expiry(user, hello.client, core)
+      return new StreamSession(core, { welcome, heartbeatMs, user, expiry, channels, withIds, leave }, out)
     })
   }
 

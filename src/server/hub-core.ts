@@ -10,6 +10,7 @@ import { refusal, welcomeText } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import { Links } from './links.ts'
 import { Publisher } from './publisher.ts'
+import { Revocations } from './revocations.ts'
 import type { Store } from './store.ts'
 import { Tails } from './tails.ts'
 import { TurnFlush } from './turn-flush.ts'
@@ -24,11 +25,14 @@ export interface HookRequest {
   readonly remoteAddress: string | undefined
 }
 
-/** Returns the user behind a token, or null for somebody who is not authenticated; throwing refuses with 401. */
-export type Authenticate = (question: {
+/**
+ * Returns the user behind a token, or null for somebody who is not authenticated. Throwing refuses with 401; a `HoldfastError` with the code
+ * `unauthorized` or `unavailable` (503: the client comes again with the same token) is passed on with its text.
+ */
+export type Authenticate<Known extends User = User> = (question: {
   readonly token: string | undefined
   readonly request: HookRequest
-}) => User | null | Promise<User | null>
+}) => Known | null | Promise<Known | null>
 
 /** Something that failed and was not the peer's fault. */
 export interface HubFailure {
@@ -56,6 +60,7 @@ export class HubCore {
   readonly publisher: Publisher
   readonly links: Links
   readonly admission: Admission
+  readonly revocations: Revocations
   readonly #options: CoreOptions
 
   constructor(options: CoreOptions, environment: Environment) {
@@ -71,6 +76,17 @@ export class HubCore {
     this.publisher = new Publisher({ store, authorizer: this.authorizer, limits, report })
     this.links = new Links(clock, limits)
     this.admission = new Admission({ clock, limits, trustProxy: options.trustProxy })
+    this.revocations = new Revocations({
+      store,
+      clock,
+      limits,
+      name: environment.token(12),
+      report,
+      apply: ({ userId, channel }) => {
+        this.authorizer.forget(userId, channel)
+        this.links.revoke(userId, channel)
+      },
+    })
   }
 
   get clock(): Environment['clock'] {
@@ -90,12 +106,14 @@ export class HubCore {
 
   /**
    * Who is behind a token.
-   * @throws HoldfastError `unauthorized` when the hook throws, `unavailable` when it does not answer in time
+   * @throws HoldfastError `unauthorized` when the hook throws or the token has expired; `unavailable` when the hook does not answer in
+   * time, says so, or the user was revoked meanwhile
    */
   async authenticate(token: string | undefined, request: HookRequest): Promise<User | null> {
     const { authenticate } = this.#options
     if (!authenticate) return null
     const { clock, limits } = this
+    const { count } = this.revocations
     const user = await new Promise<User | null>((resolve, reject) => {
       const cancel = clock.after(limits.helloMs, () => {
         this.report(new Error(`authenticate did not answer in ${limits.helloMs} ms`), 'authenticate')
@@ -107,14 +125,33 @@ export class HubCore {
           cancel()
           resolve(answer)
         },
-        () => {
+        (error: unknown) => {
           cancel()
-          reject(refusal('unauthorized', token === undefined ? 'a token is needed here' : 'the token was refused'))
+          reject(this.#refused(error, token))
         },
       )
     })
-    if (user === null || (typeof user.userId === 'string' && user.userId !== '')) return user
-    throw new TypeError('authenticate must return { userId } with a text that is not empty, or null')
+    if (user === null) return user
+    const { userId, expiresMs = Infinity } = user
+    if (typeof userId !== 'string' || userId === '') {
+      throw new TypeError('authenticate must return { userId } with a text that is not empty, or null')
+    }
+    if (typeof expiresMs !== 'number' || Number.isNaN(expiresMs)) {
+      throw new TypeError('authenticate: expiresMs must be a number of milliseconds since 1970')
+    }
+    if (expiresMs <= clock.wall()) throw refusal('unauthorized', 'the token has expired; come with a new one')
+    if (!this.revocations.since(userId, count)) return user
+    throw refusal('unavailable', 'who this is was changed just now; try again', { retryAfterMs: 1000 })
+  }
+
+  /** What the peer is told of an error of `authenticate`. */
+  #refused(error: unknown, token: string | undefined): HoldfastError {
+    if (isHoldfastError(error) && error.code === 'unauthorized') return refusal(error.code, error.message)
+    if (isHoldfastError(error) && error.code === 'unavailable') {
+      this.report(error, 'authenticate')
+      return refusal(error.code, error.message, { retryAfterMs: error.retryAfterMs ?? 1000 })
+    }
+    return refusal('unauthorized', token === undefined ? 'a token is needed here' : 'the token was refused')
   }
 
   /** The beat in force for what a client asked for (PROTOCOL.md §7.1). */

@@ -1,5 +1,5 @@
 import type { AttachableServer } from './attach.ts'
-import type { Authorize } from './authorize.ts'
+import type { Authorize, User } from './authorize.ts'
 import type { Authenticate, HubFailure } from './hub-core.ts'
 import type { HubLimits } from './limits.ts'
 import type { Store } from './store.ts'
@@ -14,16 +14,20 @@ export type DataOf<Channels extends object, Channel extends string> = Channel ex
   ? Channels[Channel]
   : never
 
-export interface HubOptions {
+/** `Known`: what `authenticate` returns, so `authorize` sees its fields. */
+export interface HubOptions<Known extends User = User> {
   /** Where the logs live. One that is given is not closed by the hub. @default memoryStore() */
   readonly store?: Store | undefined
-  /** Says who is behind a token; throwing refuses with 401. @default everybody is anonymous */
-  readonly authenticate?: Authenticate | undefined
+  /**
+   * Says who is behind a token, and until when; throwing refuses with 401. Links end when their token expires.
+   * @default everybody is anonymous
+   */
+  readonly authenticate?: Authenticate<Known> | undefined
   /**
    * Says who may do what on which channel. Answers are kept for 2 s and asked for again before messages are handed over;
    * one that takes longer than 2 s counts as "cannot be said now".
    */
-  readonly authorize: Authorize
+  readonly authorize: Authorize<Known>
   /** Origins of pages that may use the hub, besides its own: exactly as a browser sends them. @default [] */
   readonly origins?: readonly string[] | undefined
   /** Lets WebSocket clients in that send no `Origin`, as programs do. @default false */
@@ -42,6 +46,12 @@ export interface HubOptions {
 export interface HubPublishOptions {
   /** A repeat with the same key within two minutes is not appended again. 1 to 128 visible ASCII characters. */
   readonly key?: string | undefined
+}
+
+export interface RevokeOptions {
+  readonly userId: string
+  /** @default everything: the user has to authenticate anew */
+  readonly channel?: string | undefined
 }
 
 export interface HubHealth {
@@ -69,6 +79,13 @@ export interface Hub<Channels extends object = Untyped> {
     data: DataOf<Channels, Channel>,
     options?: HubPublishOptions,
   ): Promise<{ readonly position: string; readonly id: string }>
+  /**
+   * Makes all hubs on the store ask again what a user may: on one channel, or who it is at all; then its links end and are to come back
+   * with another token. Done at this hub at once; resolves when the store has told the others. A hub that is cut off from the store misses
+   * it: there answers of `authorize` hold for 2 s more, and links until their token expires.
+   * @throws HoldfastError `invalid-argument`; `unavailable`: only this hub knows of it, call it again
+   */
+  revoke(options: RevokeOptions): Promise<void>
   readonly health: HubHealth
   /** Drains: links are told to come back elsewhere, held polls are answered, then all is ended. Idempotent. */
   close(): Promise<void>

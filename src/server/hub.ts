@@ -1,4 +1,5 @@
 import { attachTo } from './attach.ts'
+import type { Authorize, User } from './authorize.ts'
 import type { Environment } from './environment.ts'
 import { answerFetch } from './fetch.ts'
 import { Gateway } from './gateway.ts'
@@ -26,8 +27,8 @@ export interface HubInternals {
 const ownRequest: HookRequest = { url: '/', header: () => undefined, remoteAddress: undefined }
 
 /** A hub on another clock or event loop than Node's, with its inner parts. */
-export const createHubIn = <Channels extends object = Untyped>(
-  options: HubOptions,
+export const createHubIn = <Channels extends object = Untyped, Known extends User = User>(
+  options: HubOptions<Known>,
   environment: Environment,
 ): Hub<Channels> & HubInternals => {
   if (typeof options.authorize !== 'function') {
@@ -37,7 +38,9 @@ export const createHubIn = <Channels extends object = Untyped>(
   checkOriginList(origins)
   const limits = limitsOf(options.limits)
   const store = options.store ?? new MemoryStore({}, environment)
-  const { authenticate, authorize, onError } = options
+  const { authenticate, onError } = options
+  // It is asked about nobody else than whom `authenticate` returned.
+  const authorize = options.authorize as Authorize
   const trustProxy = proxiesOf(options.trustProxy)
   const core = new HubCore({ store, authenticate, authorize, limits, trustProxy, onError }, environment)
   const gateway = new Gateway(core, { origins, allowMissingOrigin: options.allowMissingOrigin === true })
@@ -49,6 +52,7 @@ export const createHubIn = <Channels extends object = Untyped>(
     await core.links.drain()
     for (const detach of undo) detach()
     core.tails.close()
+    core.revocations.close()
     if (!options.store) await store.close()
   }
 
@@ -67,6 +71,7 @@ export const createHubIn = <Channels extends object = Untyped>(
     },
     fetch: (request) => answerFetch(gateway, request),
     publish: (channel, data, { key } = {}) => publishOwn(store, limits.dataBytes, { channel, data, key }),
+    revoke: (revocation) => core.revocations.revoke(revocation),
     get health() {
       const status = core.links.draining ? ('draining' as const) : ('ready' as const)
       return { status, links: core.links.size, channels: core.tails.size }
@@ -79,5 +84,6 @@ export const createHubIn = <Channels extends object = Untyped>(
 }
 
 /** A hub: the server side of Holdfast. Nothing is served before `attach` or `fetch`. */
-export const createHub = <Channels extends object = Untyped>(options: HubOptions): Hub<Channels> =>
-  createHubIn<Channels>(options, nodeEnvironment)
+export const createHub = <Channels extends object = Untyped, Known extends User = User>(
+  options: HubOptions<Known>,
+): Hub<Channels> => createHubIn<Channels, Known>(options, nodeEnvironment)

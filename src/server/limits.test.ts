@@ -34,6 +34,7 @@ const PROVEN: Readonly<Record<keyof HubLimits, string>> = {
   refusalsPerMinutePerLink: 'rates.test.ts',
   publishesInFlight: 'hub-limits.test.ts',
   publishMs: 'publish-endpoint.test.ts',
+  renewMs: 'expiry.int.test.ts',
   helloMs: 'hub-limits.test.ts',
   stallMs: 'hub-limits.test.ts',
   holdMs: 'hub-limits.test.ts',

@@ -98,6 +98,8 @@ export interface HubLimits {
   readonly drainMs: number
   /** Links that are told to go come back spread over this time. @default 5000 */
   readonly goodbyeSpreadMs: number
+  /** So long before its token expires, or later, a link is told to come with another one: spread over three quarters of it. @default 30000 */
+  readonly renewMs: number
 }
 
 /** The defaults, those of PROTOCOL.md §9 among them. */
@@ -151,6 +153,7 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   closeMs: 2000,
   drainMs: 30_000,
   goodbyeSpreadMs: 5000,
+  renewMs: 30_000,
 })
 
 /** The defaults with what the user set; throws a `TypeError` for a value that is not a positive number. */

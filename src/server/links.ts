@@ -3,7 +3,9 @@ import type { HubLimits } from './limits.ts'
 
 /** A link or held request, as the hub looks after it. */
 export interface Member {
-  sweep(nowMs: number): void
+  sweep(nowMs: number, wallMs: number): void
+  /** A user was shut out: of a channel, or of everything until there is another token. */
+  revoke(userId: string, channel: string | undefined): void
   /** The hub is closing: say so, and end. */
   drain(retryAfterMs: number): void
   /** End at once. */
@@ -49,6 +51,10 @@ export class Links {
     }
   }
 
+  revoke(userId: string, channel: string | undefined): void {
+    for (const member of [...this.#members]) member.revoke(userId, channel)
+  }
+
   /** Resolves when nothing is open any more, at the latest after the drain time. */
   async drain(): Promise<void> {
     this.#draining = true
@@ -70,7 +76,8 @@ export class Links {
   #armSweep(): () => void {
     return this.#clock.after(this.#limits.sweepMs, () => {
       const nowMs = this.#clock.now()
-      for (const member of this.#members) member.sweep(nowMs)
+      const wallMs = this.#clock.wall()
+      for (const member of this.#members) member.sweep(nowMs, wallMs)
       this.#cancelSweep = this.#members.size > 0 ? this.#armSweep() : null
     })
   }

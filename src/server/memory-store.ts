@@ -39,6 +39,7 @@ export class MemoryStore implements Store {
   readonly #environment: Pick<Environment, 'clock' | 'token'>
   readonly #channels = new Map<string, Channel>()
   readonly #watchers = new Map<string, Set<(notice: Notice) => void>>()
+  readonly #hearers = new Set<(text: string) => void>()
   /** Epochs of the next life of channels that were dropped. */
   readonly #dropped = new Map<string, string>()
   #epoch: string
@@ -93,8 +94,20 @@ export class MemoryStore implements Store {
     }
   }
 
+  async announce(text: string): Promise<void> {
+    for (const hearer of [...this.#hearers]) hearer(text)
+  }
+
+  async hear(heard: (text: string) => void): Promise<() => void> {
+    // A wrapper of its own, so that one function can hear twice.
+    const hearer = (text: string) => heard(text)
+    this.#hearers.add(hearer)
+    return () => void this.#hearers.delete(hearer)
+  }
+
   async close(): Promise<void> {
     this.#watchers.clear()
+    this.#hearers.clear()
   }
 
   /** Ends this life of a channel: its messages go, and its next life has another epoch (readers get a gap). */

@@ -41,6 +41,10 @@ export class PollChannel implements HeadReader {
     this.#from = readFrom(request)
   }
 
+  get name(): string {
+    return this.#request.channel
+  }
+
   /** Neither a permission nor a read is awaited. */
   get settled(): boolean {
     return this.#state.name !== 'asking' && this.#state.name !== 'reading'
@@ -57,20 +61,25 @@ export class PollChannel implements HeadReader {
 
   start(): void {
     this.#state = { name: 'asking' }
-    const permission = this.#check()
-    if (permission instanceof Promise) void permission.then((answer) => this.#decided(answer))
-    else this.#decided(permission)
+    this.#withPermission(() => {
+      this.#tail ??= this.#context.tails.acquire(this.#request.channel)
+      this.#read()
+    })
+  }
+
+  /** What was permitted holds no more: asks again at once, and reads again what was not answered yet. */
+  recheck(): void {
+    const { name } = this.#state
+    if (this.#tail && name === 'head') this.#leave(this.#tail.shown)
+    this.#permittedMs = -Infinity
+    if (name === 'head' || name === 'page') this.start()
   }
 
   take(run: EncodedRun, nowMs: number): void {
     this.#leave(run.after)
-    if (nowMs >= this.#permittedMs) {
-      const permission = this.#check()
-      if (permission instanceof Promise || !permission.allowed) {
-        this.start()
-        return
-      }
-      this.#permittedMs = permission.untilMs
+    if (nowMs >= this.#permittedMs && !this.#renew()) {
+      this.start()
+      return
     }
     if (run.bytes <= this.#shareBytes && run.count <= (this.#request.limit ?? Infinity)) {
       this.#settle({ name: 'page', page: { run, gap: undefined } })
@@ -121,15 +130,24 @@ export class PollChannel implements HeadReader {
     this.#context.tails.release(this.#tail)
   }
 
-  #decided(permission: Permission): void {
-    if (this.#isEnded()) return
-    this.#permittedMs = permission.untilMs
-    if (!permission.allowed) {
-      this.#settle({ name: 'refused', error: permission.refused })
-      return
+  #withPermission(go: () => void): void {
+    const decide = (permission: Permission): void => {
+      if (this.#isEnded()) return
+      this.#permittedMs = permission.untilMs
+      if (permission.allowed) go()
+      else this.#settle({ name: 'refused', error: permission.refused })
     }
-    this.#tail ??= this.#context.tails.acquire(this.#request.channel)
-    this.#read()
+    const permission = this.#check()
+    if (permission instanceof Promise) void permission.then(decide)
+    else decide(permission)
+  }
+
+  /** True when the permission could be renewed without waiting. */
+  #renew(): boolean {
+    const permission = this.#check()
+    if (permission instanceof Promise || !permission.allowed) return false
+    this.#permittedMs = permission.untilMs
+    return true
   }
 
   #read(): void {
@@ -154,7 +172,18 @@ export class PollChannel implements HeadReader {
   }
 
   #hand(page: RunPage): void {
-    if (this.#isEnded() || !this.#tail) return
+    if (this.#isEnded()) return
+    if (this.#context.now() < this.#permittedMs || this.#renew()) {
+      this.#handOver(page)
+      return
+    }
+    // The read took longer than the permission held, or that was revoked meanwhile.
+    this.#state = { name: 'asking' }
+    this.#withPermission(() => this.#handOver(page))
+  }
+
+  #handOver(page: RunPage): void {
+    if (!this.#tail) return
     const isWord = typeof this.#from !== 'object' || !('after' in this.#from)
     if (isWord || page.gap || page.run.count > 0) {
       this.#settle({ name: 'page', page })

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { ChannelRequest } from '../protocol/frames.ts'
 import type { User } from './authorize.ts'
-import { batchText, tooManyText } from './frame-text.ts'
+import { batchText, goodbyeText, tooManyText } from './frame-text.ts'
+import type { Expiry, Goodbye } from './expiry.ts'
 import { PollChannel } from './poll-channel.ts'
 import type { ReaderContext } from './cursor.ts'
 import type { Flushable, TurnFlush } from './turn-flush.ts'
@@ -15,6 +16,7 @@ export interface PollQuestion {
   /** Text of the welcome that the answer begins with. */
   readonly welcome: string
   readonly user: User | null
+  readonly expiry: Expiry
   readonly channels: readonly ChannelRequest[]
   /** 0: answered at once. */
   readonly waitMs: number
@@ -31,6 +33,7 @@ export class Poll implements Flushable {
   /** How much longer those that are not settled may hold up the answer. */
   #patience: 'permissions' | 'reads' | 'none' = 'permissions'
   #wanted: boolean
+  #goodbye: Goodbye | null = null
   #touched = false
   #over = false
   #cancelHold: () => void = () => {}
@@ -78,6 +81,22 @@ export class Poll implements Flushable {
     this.#touch()
   }
 
+  sweep(wallMs: number): void {
+    const due = this.#question.expiry.due(wallMs)
+    if (due) this.renew(due)
+  }
+
+  /** Answers with what is known now, and sends the client for another token. */
+  renew(goodbye: Goodbye): void {
+    this.#goodbye = goodbye
+    this.drain()
+  }
+
+  /** Permissions were revoked: on one channel, or on all. */
+  recheck(name?: string): void {
+    for (const channel of this.#channels) if (name === undefined || channel.name === name) channel.recheck()
+  }
+
   /** The client is gone: nothing is answered and nothing is left behind. Idempotent. */
   cancel(): void {
     this.#over = true
@@ -97,6 +116,9 @@ export class Poll implements Flushable {
     for (let index = 0; index < length; index++) {
       bytes += this.#channels[(first + index) % length]?.answer(frames, this.#context.limits.answerBytes - bytes) ?? 0
     }
+    // Behind the rest, for it may bring about the end of the link that the rest is for.
+    const goodbye = this.#goodbye ?? this.#question.expiry.due(this.#context.clock.wall())
+    if (goodbye) frames.push(goodbyeText(goodbye))
     this.cancel()
     this.#answer(batchText(frames))
   }

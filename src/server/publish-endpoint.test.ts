@@ -50,6 +50,8 @@ describe('POST /publish', () => {
       append: (...append) => new Promise((resolve) => clock.after(600, () => resolve(store.append(...append)))),
       read: (...read) => store.read(...read),
       watch: (...watch) => store.watch(...watch),
+      announce: (text) => store.announce(text),
+      hear: (heard) => store.hear(heard),
       close: () => store.close(),
     }
     const hub = testHub({ store: slow, limits: { publishMs: 2_000 } }, clock)

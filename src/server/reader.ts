@@ -50,6 +50,11 @@ export class Reader implements CursorOwner {
     this.#cursors.delete(channel)
   }
 
+  /** The permission for a channel was revoked. */
+  recheck(channel: string): void {
+    this.#cursors.get(channel)?.recheck()
+  }
+
   /** Where the link stands on a channel; null when that is not known or the channel is not read. */
   placeOf(channel: string): Place | null {
     return this.#cursors.get(channel)?.place ?? null

@@ -2,6 +2,8 @@ import type { HoldfastError, WireErrorCode } from '../base/errors.ts'
 import type { ClientFrame, Hello } from '../protocol/frames.ts'
 import { concernOf, readBatch, readClientFrame } from '../protocol/validate-client-frames.ts'
 import type { User } from './authorize.ts'
+import { Expiry, REVOKED } from './expiry.ts'
+import type { Goodbye } from './expiry.ts'
 import { errorText, goodbyeText, refusal } from './frame-text.ts'
 import type { HookRequest, HubCore } from './hub-core.ts'
 import { bearer, checkToken } from './token.ts'
@@ -39,7 +41,13 @@ type OpenState = Extract<State, { readonly name: 'open' }>
 type State =
   | { readonly name: 'hello' }
   | { readonly name: 'opening'; readonly early: string[] }
-  | { readonly name: 'open'; readonly reader: Reader; readonly publisher: PublishLink; readonly rates: LinkRates }
+  | {
+      readonly name: 'open'
+      readonly reader: Reader
+      readonly publisher: PublishLink
+      readonly rates: LinkRates
+      readonly expiry: Expiry
+    }
   /** `ended`: the last batch is written. `gone`: nothing is left. */
   | { readonly name: 'ended' | 'gone' }
 
@@ -55,6 +63,8 @@ export class SocketSession implements Member {
   #state: State = { name: 'hello' }
   #publishes = 0
   #goodbye: string | null = null
+  /** The user may go on only with another token: nothing more is sent than the answers that are owed. */
+  #expired = false
   /** Reasons for which the peer is not read from now. */
   readonly #pauses = new Set<PauseReason>()
   #cancelDeadline: () => void
@@ -106,13 +116,23 @@ export class SocketSession implements Member {
     this.#leave()
   }
 
-  sweep(nowMs: number): void {
+  sweep(nowMs: number, wallMs: number): void {
     // Before the welcome nothing is sent, and the deadline of the hello is watched.
-    if (this.#state.name === 'open') this.#link.sweep(nowMs)
+    if (this.#state.name !== 'open') return
+    const due = this.#state.expiry.due(wallMs)
+    if (due?.reason === 'renew') this.#link.push(goodbyeText(due))
+    else if (due) this.#expire(due)
+    if (!this.#isOver()) this.#link.sweep(nowMs)
+  }
+
+  revoke(userId: string, channel: string | undefined): void {
+    if (this.#state.name !== 'open' || this.#state.reader.user?.userId !== userId) return
+    if (channel === undefined) this.#expire(REVOKED)
+    else this.#state.reader.recheck(channel)
   }
 
   drain(retryAfterMs: number): void {
-    this.#goodbye = goodbyeText('drain', retryAfterMs)
+    this.#goodbye = goodbyeText({ reason: 'drain', retryAfterMs })
     this.#pause('drain')
     this.#sayGoodbye()
   }
@@ -122,7 +142,7 @@ export class SocketSession implements Member {
   }
 
   #receive(text: string): void {
-    if (this.#isOver()) return
+    if (this.#isOver() || this.#expired) return
     if (Buffer.byteLength(text) > this.#core.limits.batchBytes) {
       this.#end(refusal('too-large', `a batch may have ${this.#core.limits.batchBytes} bytes at most`))
       return
@@ -159,7 +179,8 @@ export class SocketSession implements Member {
       this.#link.push(core.welcome(hello, user, heartbeatMs))
       const reader = new Reader(this.#link, user, core)
       const publisher = core.publisher.link(user, hello.client, () => rates.take('publish'))
-      this.#state = { name: 'open', reader, publisher, rates }
+      const expiry = new Expiry(user, hello.client, core)
+      this.#state = { name: 'open', reader, publisher, rates, expiry }
       for (const request of hello.channels ?? []) reader.add(request)
       this.#frames(rest)
       for (const text of early) this.receive(text)
@@ -234,6 +255,19 @@ export class SocketSession implements Member {
     this.#publishes--
     this.#link.push(answer)
     if (this.#publishes < this.#core.limits.publishesInFlight) this.#resume('publishes')
+    this.#sayGoodbye()
+  }
+
+  #expire(goodbye: Goodbye): void {
+    if (this.#expired) return
+    this.#expired = true
+    this.#stop()
+    this.#goodbye ??= goodbyeText(goodbye)
+    this.#pause('drain')
+    this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => {
+      this.#publishes = 0
+      this.#sayGoodbye()
+    })
     this.#sayGoodbye()
   }
 

@@ -72,6 +72,10 @@ export interface Store {
    * Null: some may have been lost, the log is worth a look. Resolves, once notices flow, with the function that ends it.
    */
   watch(channel: string, heard: (notice: Notice | null) => void): Promise<() => void>
+  /** Tells every hub on this store, this one too. One that is cut off from the store misses it. Text: at most 4 kB. */
+  announce(text: string): Promise<void>
+  /** Calls `heard` for what is announced. Resolves, once announcements flow, with the function that ends it. */
+  hear(heard: (text: string) => void): Promise<() => void>
   close(): Promise<void>
 }
 

@@ -2,6 +2,8 @@ import type { ChannelRequest } from '../protocol/frames.ts'
 import { formatPosition } from '../protocol/position.ts'
 import type { User } from './authorize.ts'
 import type { EncodedRun } from './encoded-run.ts'
+import { REVOKED } from './expiry.ts'
+import type { Expiry } from './expiry.ts'
 import { goodbyeText } from './frame-text.ts'
 import type { HubCore } from './hub-core.ts'
 import { Link } from './link.ts'
@@ -34,6 +36,7 @@ export interface StreamQuestion {
   readonly welcome: string
   readonly heartbeatMs: number
   readonly user: User | null
+  readonly expiry: Expiry
   readonly channels: readonly ChannelRequest[]
   /** True for a `GET`: each event that moves a position has an `id:` with all of them (PROTOCOL.md §6.7). */
   readonly withIds: boolean
@@ -91,23 +94,40 @@ export class StreamSession implements StreamIn, Member {
     this.#question.leave()
   }
 
-  sweep(nowMs: number): void {
+  sweep(nowMs: number, wallMs: number): void {
+    if (this.#state !== 'open') return
+    const due = this.#question.expiry.due(wallMs)
+    if (due?.reason === 'expired') {
+      this.#finish(goodbyeText(due))
+      return
+    }
+    if (due) this.#link.push(goodbyeText(due))
     this.#link.sweep(nowMs)
   }
 
+  revoke(userId: string, channel: string | undefined): void {
+    if (this.#question.user?.userId !== userId) return
+    if (channel === undefined) this.#finish(goodbyeText(REVOKED))
+    else this.#reader.recheck(channel)
+  }
+
   drain(retryAfterMs: number): void {
+    this.#finish(goodbyeText({ reason: 'drain', retryAfterMs }))
+  }
+
+  destroy(): void {
+    this.#out.destroy()
+  }
+
+  #finish(goodbye: string): void {
     if (this.#state !== 'open') return
     this.#state = 'ended'
-    this.#link.push(goodbyeText('drain', retryAfterMs))
+    this.#link.push(goodbye)
     this.#link.end(this.#core.now())
     this.#reader.end()
     this.#cancelTimer()
     this.#cancelTimer = this.#core.clock.after(this.#core.limits.closeMs, () => this.#out.destroy())
     this.#out.end()
-  }
-
-  destroy(): void {
-    this.#out.destroy()
   }
 
   #write(batch: string): void {

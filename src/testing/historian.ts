@@ -92,6 +92,8 @@ export class Historian {
         return page
       },
       watch: (...watch) => store.watch(...watch),
+      announce: (text) => store.announce(text),
+      hear: (heard) => store.hear(heard),
       close: () => store.close(),
     }
   }

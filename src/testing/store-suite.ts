@@ -243,6 +243,46 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
       })
     })
 
+    describe('announcements', () => {
+      it('are heard by everybody who hears, who announced them too, until they end it', async () => {
+        const heard: string[][] = [[], []]
+        const [end] = await Promise.all(heard.map((texts) => store.hear((text) => texts.push(text))))
+        await store.announce('one')
+        await store.announce('two')
+        await expect
+          .poll(() => heard)
+          .toEqual([
+            ['one', 'two'],
+            ['one', 'two'],
+          ])
+        end?.()
+        await store.announce('three')
+        await expect.poll(() => heard[1]).toEqual(['one', 'two', 'three'])
+        expect(heard[0]).toEqual(['one', 'two'])
+      })
+
+      it.each(['', '__proto__', ' \0\r\n\u001b\u2028"\\', '😀'.repeat(1024), 'x'.repeat(4096)])(
+        'come as they were said (%#)',
+        async (text) => {
+          const heard: string[] = []
+          await store.hear((text) => heard.push(text))
+          await store.announce(text)
+          await expect.poll(() => heard).toEqual([text])
+        },
+      )
+
+      it('are neither messages nor notices', async () => {
+        const heard: unknown[] = []
+        await store.watch('a', (notice) => heard.push(notice))
+        const told: string[] = []
+        await store.hear((text) => told.push(text))
+        await store.announce('a')
+        await expect.poll(() => told).toEqual(['a'])
+        expect(heard).toEqual([])
+        expect(texts(await store.read('a', 'earliest', ALL))).toEqual([])
+      })
+    })
+
     describe('notices', () => {
       it('tells of each append and the place it follows, until the watch is ended', async () => {
         const heard: (Notice | null)[] = []

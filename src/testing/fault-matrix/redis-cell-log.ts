@@ -167,6 +167,8 @@ export class RedisCellLog implements CellLog {
       },
       read: (...read) => store.read(...read),
       watch: (...watch) => store.watch(...watch),
+      announce: (text) => store.announce(text),
+      hear: (heard) => store.hear(heard),
       close: () => store.close(),
     }
   }

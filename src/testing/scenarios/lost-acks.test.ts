@@ -57,6 +57,8 @@ describe('R7 a publish that was appended, whose answer is lost and whose repeat 
       store: (store) => ({
         read: (...all) => store.read(...all),
         watch: (...all) => store.watch(...all),
+        announce: (text) => store.announce(text),
+        hear: (heard) => store.hear(heard),
         close: () => store.close(),
         append: (...all) => (down ? Promise.reject(new Error('down')) : store.append(...all)),
       }),
@@ -78,6 +80,8 @@ describe('R7 a publish that was appended, whose answer is lost and whose repeat 
       store: (store) => ({
         read: (...all) => store.read(...all),
         watch: (...all) => store.watch(...all),
+        announce: (text) => store.announce(text),
+        hear: (heard) => store.hear(heard),
         close: () => store.close(),
         append: async (...all) => {
           await store.append(...all)

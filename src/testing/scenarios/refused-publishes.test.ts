@@ -9,6 +9,8 @@ const refusing =
   (store: Store): Store => ({
     read: (...all) => store.read(...all),
     watch: (...all) => store.watch(...all),
+    announce: (text) => store.announce(text),
+    hear: (heard) => store.hear(heard),
     close: () => store.close(),
     append: (channel, request) =>
       request.json.includes(`"${key}"`) && times-- > 0

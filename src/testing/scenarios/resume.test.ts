@@ -105,6 +105,8 @@ describe.each(ALL)('%s', (transport) => {
       store: (store) => ({
         append: (...all) => store.append(...all),
         read: (...all) => store.read(...all),
+        announce: (text) => store.announce(text),
+        hear: (heard) => store.hear(heard),
         close: () => store.close(),
         watch: (channel, heard) => store.watch(channel, (notice) => (deaf ? missed++ : heard(notice))),
       }),

@@ -87,6 +87,8 @@ const deafStore = (store: Store): Store => ({
     deaf++
     return Promise.resolve(() => undefined)
   },
+  announce: (text) => store.announce(text),
+  hear: (heard) => store.hear(heard),
   close: () => store.close(),
 })
 
