@@ -20,7 +20,7 @@ const mangle = { properties: { reserved: publicNames(), keep_quoted: true } }
 // `module` also drops unused top-level names, which for a script would be its global.
 const minify = (module) => terser({ ecma: 2020, module, toplevel: module, compress: { passes: 3 }, mangle })
 const banner = '/*! holdfast, MIT */'
-const peers = [/^node:/, /^holdfast($|\/)/, 'ws', 'eventemitter3', 'jose', 'redis']
+const peers = [/^node:/, /^holdfast($|\/)/, 'ws', 'eventemitter3', 'jose', 'redis', 'prom-client']
 
 /** A build of `inputs`, without those that do not exist. */
 function build(inputs, output, { external = peers, plugins = [stripTypes, resolve()] } = {}) {
@@ -36,13 +36,15 @@ const server = {
   server: 'src/server.ts',
   testing: 'src/testing.ts',
   jwt: 'src/integrations/jwt.ts',
+  metrics: 'src/integrations/metrics.ts',
   redis: 'src/integrations/redis.ts',
 }
+const program = { cli: 'src/cli.ts' }
 const bundled = (module) => ({ external: [], plugins: [stripTypes, resolve(), minify(module)] })
 
 export default [
   ...build(client, { dir: 'dist' }),
-  ...build(server, { dir: 'dist' }),
+  ...build({ ...server, ...program }, { dir: 'dist' }),
   ...build(
     { ...client, ...server },
     { dir: 'dist', entryFileNames: '[name].d.ts', chunkFileNames: 'shared-[name].d.ts', sourcemap: false },

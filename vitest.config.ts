@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^holdfast\/core$/, replacement: at('src/core.ts') },
       { find: /^holdfast\/server$/, replacement: at('src/server.ts') },
       { find: /^holdfast\/jwt$/, replacement: at('src/integrations/jwt.ts') },
+      { find: /^holdfast\/metrics$/, replacement: at('src/integrations/metrics.ts') },
       { find: /^holdfast\/testing$/, replacement: at('src/testing.ts') },
       { find: /^holdfast\/redis$/, replacement: at('src/integrations/redis.ts') },
     ],

@@ -10,7 +10,7 @@ const quiet = { default: { logLevel: 'none' } }
 mkdirSync(join(root, 'api'), { recursive: true })
 
 let failed = 0
-for (const entry of ['index', 'core', 'server', 'testing', 'jwt', 'redis']) {
+for (const entry of ['index', 'core', 'server', 'jwt', 'metrics', 'redis', 'testing']) {
   const mainEntryPointFilePath = join(root, 'dist', `${entry}.d.ts`)
   if (!existsSync(mainEntryPointFilePath)) throw new Error(`dist/${entry}.d.ts is missing; run: npm run build`)
   const config = ExtractorConfig.prepare({

@@ -25,6 +25,7 @@ const mayImport = {
     'fault-proxy',
     'testing-entry',
     'integrations',
+    'cli',
     ...clientSide,
     ...serverSide,
   ],
@@ -45,6 +46,7 @@ const isTest = /\.(test|test-d|spec)\.ts$/
 function layerOf(file) {
   if (/^src\/(index|core)\.ts$/.test(file)) return 'client-entry'
   if (file === 'src/server.ts') return 'server-entry'
+  if (file === 'src/cli.ts') return 'cli'
   if (file === 'src/testing.ts' || file === 'src/testing/test-server.ts') return 'testing-entry'
   if (file.startsWith('src/testing/fault-proxy/')) return 'fault-proxy'
   return /^src\/([^/]+)\//.exec(file)?.[1]

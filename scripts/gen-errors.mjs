@@ -74,7 +74,7 @@ const WIRE = {
   unavailable: {
     cause:
       'The hub is closing or full, the store cannot answer, `authorize` threw or took longer than 2 s, `authenticate` said so (the keys of JSON Web Tokens cannot be fetched) or the user was revoked meanwhile, or no more publish keys can be remembered. From `hub.revoke`: this hub did it, the others do not know.',
-    cure: 'The client tries again by itself, after `retryAfterMs`. On the server see `onError` and `hub.health`.',
+    cure: 'The client tries again by itself, after `retryAfterMs`. On the server see `onError`, `logger` and `hub.health`.',
   },
   'out-of-order': {
     cause: 'An earlier publish of this link was refused for now, so this one waits behind it: the order is kept.',

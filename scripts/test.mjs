@@ -65,6 +65,7 @@ const rows = [
   [
     { name: 'api', run: 'api' },
     { name: 'package', run: 'package:check' },
+    { name: 'packed', run: 'package:run' },
     { name: 'size', run: 'size' },
   ],
   [{ name: 'examples', run: 'build:examples' }],

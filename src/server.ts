@@ -14,6 +14,17 @@ export type { Action, Authorize, AuthorizeQuestion, User } from './server/author
 export type { Authenticate, HookRequest, HubFailure } from './server/hub-core.ts'
 export { channelRules } from './server/channel-rules.ts'
 export type { AnyUser, ChannelPermit, ChannelRule } from './server/channel-rules.ts'
+export type {
+  HookFailures,
+  HubMetrics,
+  LinkEnd,
+  LinkTransport,
+  PublishOutcome,
+  StoreOperation,
+  StoreTimes,
+} from './server/counters.ts'
+export type { HubInspection } from './server/inspect.ts'
+export type { HubLogger, LogLevel } from './server/logger.ts'
 export { DEFAULT_LIMITS } from './server/limits.ts'
 export type { HubLimits } from './server/limits.ts'
 export { memoryStore } from './server/memory-store.ts'
@@ -32,4 +43,4 @@ export type {
 export type { Place } from './protocol/position.ts'
 export type { GapReason } from './protocol/frames.ts'
 export { HoldfastError, isHoldfastError } from './base/errors.ts'
-export type { ErrorCode, ErrorFacts } from './base/errors.ts'
+export type { ErrorCode, ErrorFacts, WireErrorCode } from './base/errors.ts'

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { HoldfastError } from '../base/errors.ts'
+import type { Counters } from './counters.ts'
 import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 
@@ -46,6 +47,7 @@ interface Context {
   readonly clock: Clock
   readonly limits: HubLimits
   readonly report: (error: unknown, context: string) => void
+  readonly counters: Pick<Counters, 'authorize'>
 }
 
 /**
@@ -143,11 +145,13 @@ export class Authorizer {
   #permission(answer: unknown, { action, channel }: AuthorizeQuestion): Permission {
     const untilMs = this.#context.clock.now() + this.#context.limits.permissionMs
     if (answer === true) return { allowed: true, untilMs }
+    this.#context.counters.authorize.refused++
     const refused = refusal('forbidden', `this user may not ${action} on the channel ${JSON.stringify(channel)}`)
     return { allowed: false, untilMs, refused }
   }
 
   #failed(error: unknown, { channel }: AuthorizeQuestion): Permission {
+    this.#context.counters.authorize.failed++
     this.#context.report(error, 'authorize')
     const message = `whether this is allowed on the channel ${JSON.stringify(channel)} cannot be said now; try again`
     // Not kept: the next one asks anew.

@@ -68,6 +68,11 @@ export class ChannelTail {
     return this.#shown
   }
 
+  /** What it holds in memory. */
+  get size(): { readonly messages: number; readonly bytes: number } {
+    return this.#window.size
+  }
+
   get readers(): number {
     return this.#group.size
   }

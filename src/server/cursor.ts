@@ -9,6 +9,7 @@ import type { HubLimits } from './limits.ts'
 import type { Link } from './link.ts'
 import type { ReadFrom } from './store.ts'
 import type { Tails } from './tails.ts'
+import type { Telemetry } from './telemetry.ts'
 
 export interface ReaderContext {
   readonly tails: Tails
@@ -16,6 +17,7 @@ export interface ReaderContext {
   readonly limits: HubLimits
   readonly now: () => number
   readonly report: (error: unknown, context: string) => void
+  readonly telemetry: Telemetry
 }
 
 /** What a cursor needs of the reader it belongs to. */
@@ -115,6 +117,7 @@ export class Cursor implements HeadReader {
     } else if (run.count > (this.request.limit ?? Infinity) || link.full()) {
       this.#fallBehind(run.after)
     } else {
+      this.#context.telemetry.delivered(run.count)
       link.pushRun(run)
     }
   }
@@ -147,7 +150,11 @@ export class Cursor implements HeadReader {
     const { link } = this.#owner
     const { channel } = this.request
     const ref = this.#answered ? undefined : this.request.ref
-    if (gap) link.push(gapText(channel, gap, ref))
+    this.#context.telemetry.delivered(run.count)
+    if (gap) {
+      this.#context.telemetry.gap(channel, gap.reason)
+      link.push(gapText(channel, gap, ref))
+    }
     if (run.count > 0 || !this.#answered || gap) {
       if (ref === undefined) link.pushRun(run)
       else link.push(run.frame(ref))
@@ -203,6 +210,7 @@ export class Cursor implements HeadReader {
 
   #refuse(error: Parameters<typeof errorText>[0]): void {
     if (this.#isEnded()) return
+    this.#context.telemetry.refused(error, 'channel', { channel: this.request.channel, user: this.#owner.user })
     const ref = this.#answered ? undefined : this.request.ref
     this.#owner.link.push(errorText(error, { channel: this.request.channel, ref }))
     this.#owner.refused(this)

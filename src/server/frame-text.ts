@@ -1,7 +1,7 @@
 import type { WireErrorCode } from '../base/errors.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { CODES } from '../protocol/codes.ts'
-import type { GapReason, Welcome, ChannelRequest } from '../protocol/frames.ts'
+import type { GapReason, Welcome } from '../protocol/frames.ts'
 import { formatPosition } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
 
@@ -69,7 +69,7 @@ export const refusal = (
   new HoldfastError(code, message, { retryable: CODES[code].retryable, status: CODES[code].status, ...facts })
 
 /** Refuses one channel of a reader that has as many as it may (PROTOCOL.md §9). */
-export const tooManyText = ({ channel, ref }: Pick<ChannelRequest, 'channel' | 'ref'>, most: number): string => {
-  const message = `a reader may have ${most} channels at most; end another subscription first`
-  return errorText(refusal('too-many', message, { field: 'channel' }), { channel, ref })
-}
+export const tooManyChannels = (most: number): HoldfastError =>
+  refusal('too-many', `a reader may have ${most} channels at most; end another subscription first`, {
+    field: 'channel',
+  })

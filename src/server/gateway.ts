@@ -4,6 +4,7 @@ import { readClientFrame } from '../protocol/validate-client-frames.ts'
 import type { Peer } from './admission.ts'
 import type { User } from './authorize.ts'
 import { Expiry } from './expiry.ts'
+import type { LinkEnd } from './counters.ts'
 import { refusal } from './frame-text.ts'
 import type { GatewayRequest, GatewayResponse } from './gateway-types.ts'
 import type { HubCore } from './hub-core.ts'
@@ -44,12 +45,17 @@ export class Gateway {
   async handle(request: GatewayRequest): Promise<GatewayResponse> {
     const origin = request.header('origin')
     const foreign = this.refuseOrigin(request.header, false)
-    if (foreign) return errorResponse(foreign)
+    if (foreign) return this.#refused(foreign)
     try {
       return withCors(await this.#route(request), origin)
     } catch (error) {
-      return withCors(errorResponse(this.#core.asRefusal(error, 'answering a request')), origin)
+      return withCors(this.#refused(this.#core.asRefusal(error, 'answering a request')), origin)
     }
+  }
+
+  #refused(error: HoldfastError, headers?: Readonly<Record<string, string>>): GatewayResponse {
+    this.#core.telemetry.refused(error, 'request')
+    return errorResponse(error, headers)
   }
 
   /** Null, or why the page behind a request may not use this hub. */
@@ -66,12 +72,12 @@ export class Gateway {
     if (method === 'OPTIONS') return preflightResponse()
     if (!methods.includes(method)) {
       const error = refusal('method-not-allowed', `this endpoint takes ${methods.join(' and ')}`)
-      return errorResponse(error, { Allow: methods.join(', ') })
+      return this.#refused(error, { Allow: methods.join(', ') })
     }
-    if (path === '/health') return this.#health()
+    if (path === '/health') return this.#health(query.has('live'))
     if (path === '/') {
       const error = refusal('upgrade-required', 'this path is for WebSocket, subprotocol holdfast.1')
-      return errorResponse(error, { Upgrade: 'websocket' })
+      return this.#refused(error, { Upgrade: 'websocket' })
     }
     const address = this.#core.admission.addressOf(request)
     if (path === '/publish') {
@@ -136,10 +142,14 @@ export class Gateway {
       waitMs: hello.waitMs ?? 0,
     }
     return await new Promise((resolve) => {
-      const poll = new Poll(question, core, (batch) => over(batchResponse(batch)))
+      const poll = new Poll(question, core, (batch) => over(batchResponse(batch), 'answered'))
       // Nobody hears this answer; it is there so that the promise settles.
-      const cut = () => over(errorResponse(refusal('timeout', 'the client is gone')))
+      const cut = (end: LinkEnd) => over(errorResponse(refusal('timeout', 'the client is gone')), end)
+      const left = () => cut('client')
       const leave = core.links.add({
+        transport: question.waitMs > 0 ? 'long-poll' : 'poll',
+        user,
+        unsent: () => 0,
         sweep: (_nowMs, wallMs) => poll.sweep(wallMs),
         revoke: (userId, channel) => {
           if (user?.userId !== userId) return
@@ -147,17 +157,17 @@ export class Gateway {
           if (channel === undefined) poll.renew({ reason: 'expired', retryAfterMs: 0 })
         },
         drain: () => poll.drain(),
-        destroy: cut,
+        destroy: () => cut('cut'),
       })
-      const over = (response: GatewayResponse): void => {
-        request.signal.removeEventListener('abort', cut)
+      const over = (response: GatewayResponse, end: LinkEnd): void => {
+        request.signal.removeEventListener('abort', left)
         poll.cancel()
-        leave()
+        leave(end)
         leaveCounts()
         resolve(response)
       }
-      request.signal.addEventListener('abort', cut)
-      if (request.signal.aborted) cut()
+      request.signal.addEventListener('abort', left)
+      if (request.signal.aborted) left()
       else poll.start()
     })
   }
@@ -178,9 +188,11 @@ export class Gateway {
     })
   }
 
-  #health(): GatewayResponse {
-    const { draining } = this.#core.links
-    return jsonResponse({ status: draining ? 'draining' : 'ready' }, draining ? 503 : 200)
+  async #health(live: boolean): Promise<GatewayResponse> {
+    if (live) return jsonResponse({ status: 'live' }, 200)
+    if (this.#core.links.draining) return jsonResponse({ status: 'draining' }, 503)
+    const answers = await this.#core.storeCheck.answers()
+    return jsonResponse({ status: answers ? 'ready' : 'unavailable' }, answers ? 200 : 503)
   }
 }
 

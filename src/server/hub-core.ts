@@ -9,10 +9,14 @@ import type { Environment } from './environment.ts'
 import { refusal, welcomeText } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import { Links } from './links.ts'
+import type { HubLogger } from './logger.ts'
 import { Publisher } from './publisher.ts'
 import { Revocations } from './revocations.ts'
+import { observedStore } from './observed-store.ts'
+import { StoreCheck } from './readiness.ts'
 import type { Store } from './store.ts'
 import { Tails } from './tails.ts'
+import { Telemetry } from './telemetry.ts'
 import { TurnFlush } from './turn-flush.ts'
 
 /** The request behind a link, as the hooks see it. */
@@ -48,12 +52,17 @@ export interface CoreOptions {
   readonly limits: HubLimits
   readonly trustProxy: number
   readonly onError: ((failure: HubFailure) => void) | undefined
+  readonly logger?: HubLogger | undefined
 }
 
 /** What every endpoint of one hub shares. */
 export class HubCore {
   readonly environment: Environment
   readonly limits: HubLimits
+  readonly telemetry: Telemetry
+  /** The application's store, its answers timed. */
+  readonly store: Store
+  readonly storeCheck: StoreCheck
   readonly turns: TurnFlush
   readonly tails: Tails
   readonly authorizer: Authorizer
@@ -64,17 +73,22 @@ export class HubCore {
   readonly #options: CoreOptions
 
   constructor(options: CoreOptions, environment: Environment) {
-    const { store, limits } = options
+    const { limits } = options
     const { clock } = environment
     const { report } = this
+    const telemetry = new Telemetry(options.logger, clock)
+    const store = observedStore(options.store, clock, telemetry)
+    this.telemetry = telemetry
+    this.store = store
+    this.storeCheck = new StoreCheck(options.store, clock, limits)
     this.#options = options
     this.environment = environment
     this.limits = limits
     this.turns = new TurnFlush(environment, (error) => report(error, 'the end of a turn'))
     this.tails = new Tails({ store, clock, limits, turns: this.turns, report })
-    this.authorizer = new Authorizer(options.authorize, { clock, limits, report })
-    this.publisher = new Publisher({ store, authorizer: this.authorizer, limits, report })
-    this.links = new Links(clock, limits)
+    this.authorizer = new Authorizer(options.authorize, { clock, limits, report, counters: telemetry.counters })
+    this.publisher = new Publisher({ store, authorizer: this.authorizer, limits, report, telemetry })
+    this.links = new Links(clock, limits, telemetry)
     this.admission = new Admission({ clock, limits, trustProxy: options.trustProxy })
     this.revocations = new Revocations({
       store,
@@ -97,6 +111,7 @@ export class HubCore {
 
   /** Tells the application of a failure. */
   readonly report = (error: unknown, context: string): void => {
+    this.telemetry.failed(error, context)
     try {
       this.#options.onError?.({ error, context })
     } catch {
@@ -116,6 +131,7 @@ export class HubCore {
     const { count } = this.revocations
     const user = await new Promise<User | null>((resolve, reject) => {
       const cancel = clock.after(limits.helloMs, () => {
+        this.telemetry.counters.authenticate.failed++
         this.report(new Error(`authenticate did not answer in ${limits.helloMs} ms`), 'authenticate')
         reject(refusal('unavailable', 'the user cannot be checked now; try again', { retryAfterMs: 1000 }))
       })
@@ -139,18 +155,24 @@ export class HubCore {
     if (typeof expiresMs !== 'number' || Number.isNaN(expiresMs)) {
       throw new TypeError('authenticate: expiresMs must be a number of milliseconds since 1970')
     }
-    if (expiresMs <= clock.wall()) throw refusal('unauthorized', 'the token has expired; come with a new one')
+    if (expiresMs <= clock.wall()) {
+      this.telemetry.counters.authenticate.refused++
+      throw refusal('unauthorized', 'the token has expired; come with a new one')
+    }
     if (!this.revocations.since(userId, count)) return user
     throw refusal('unavailable', 'who this is was changed just now; try again', { retryAfterMs: 1000 })
   }
 
   /** What the peer is told of an error of `authenticate`. */
   #refused(error: unknown, token: string | undefined): HoldfastError {
-    if (isHoldfastError(error) && error.code === 'unauthorized') return refusal(error.code, error.message)
+    const { counters } = this.telemetry
     if (isHoldfastError(error) && error.code === 'unavailable') {
+      counters.authenticate.failed++
       this.report(error, 'authenticate')
       return refusal(error.code, error.message, { retryAfterMs: error.retryAfterMs ?? 1000 })
     }
+    counters.authenticate.refused++
+    if (isHoldfastError(error) && error.code === 'unauthorized') return refusal(error.code, error.message)
     return refusal('unauthorized', token === undefined ? 'a token is needed here' : 'the token was refused')
   }
 

@@ -1,7 +1,10 @@
 import type { AttachableServer } from './attach.ts'
 import type { Authorize, User } from './authorize.ts'
 import type { Authenticate, HubFailure } from './hub-core.ts'
+import type { HubMetrics } from './counters.ts'
+import type { HubInspection } from './inspect.ts'
 import type { HubLimits } from './limits.ts'
+import type { HubLogger } from './logger.ts'
 import type { Store } from './store.ts'
 
 /** Channels without a map: any name, any data. */
@@ -41,6 +44,11 @@ export interface HubOptions<Known extends User = User> {
   readonly limits?: { readonly [Name in keyof HubLimits]?: number | undefined } | undefined
   /** Told of every failure that is not the peer's fault. May not throw. */
   readonly onError?: ((failure: HubFailure) => void) | undefined
+  /**
+   * Gets structured events, as a logger of pino takes them: `(facts, message)`. Never a token and never the data of a message;
+   * texts of peers are cut and escaped. @default nothing is logged
+   */
+  readonly logger?: HubLogger | undefined
 }
 
 export interface HubPublishOptions {
@@ -87,6 +95,10 @@ export interface Hub<Channels extends object = Untyped> {
    */
   revoke(options: RevokeOptions): Promise<void>
   readonly health: HubHealth
+  /** What this hub counted since it was made: a copy. Made at each access, so read it once. */
+  readonly metrics: HubMetrics
+  /** A look inside, for people and dashboards: without tokens, users and data. `channels`: how many are listed, at most 1000. @default 100 */
+  inspect(options?: { readonly channels?: number | undefined }): HubInspection
   /** Drains: links are told to come back elsewhere, held polls are answered, then all is ended. Idempotent. */
   close(): Promise<void>
 }

@@ -6,6 +6,7 @@ import { Gateway } from './gateway.ts'
 import { HubCore } from './hub-core.ts'
 import type { HookRequest } from './hub-core.ts'
 import type { Hub, HubOptions, Untyped } from './hub-types.ts'
+import { inspect } from './inspect.ts'
 import { limitsOf } from './limits.ts'
 import { MemoryStore } from './memory-store.ts'
 import { nodeEnvironment } from './node-clock.ts'
@@ -38,11 +39,11 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
   checkOriginList(origins)
   const limits = limitsOf(options.limits)
   const store = options.store ?? new MemoryStore({}, environment)
-  const { authenticate, onError } = options
+  const { authenticate, onError, logger } = options
   // It is asked about nobody else than whom `authenticate` returned.
   const authorize = options.authorize as Authorize
   const trustProxy = proxiesOf(options.trustProxy)
-  const core = new HubCore({ store, authenticate, authorize, limits, trustProxy, onError }, environment)
+  const core = new HubCore({ store, authenticate, authorize, limits, trustProxy, onError, logger }, environment)
   const gateway = new Gateway(core, { origins, allowMissingOrigin: options.allowMissingOrigin === true })
   let sockets: WebSocketGateway | undefined
   const undo = new Set<() => void>()
@@ -54,6 +55,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
     core.tails.close()
     core.revocations.close()
     if (!options.store) await store.close()
+    core.telemetry.closed()
   }
 
   return {
@@ -70,12 +72,16 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
       }
     },
     fetch: (request) => answerFetch(gateway, request),
-    publish: (channel, data, { key } = {}) => publishOwn(store, limits.dataBytes, { channel, data, key }),
+    publish: (channel, data, { key } = {}) => publishOwn(core, { channel, data, key }),
     revoke: (revocation) => core.revocations.revoke(revocation),
     get health() {
       const status = core.links.draining ? ('draining' as const) : ('ready' as const)
       return { status, links: core.links.size, channels: core.tails.size }
     },
+    get metrics() {
+      return core.telemetry.counters.snapshot()
+    },
+    inspect: ({ channels } = {}) => inspect(core.links, core.tails, channels),
     close: () => {
       closing ??= close()
       return closing

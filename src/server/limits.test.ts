@@ -35,6 +35,7 @@ const PROVEN: Readonly<Record<keyof HubLimits, string>> = {
   publishesInFlight: 'hub-limits.test.ts',
   publishMs: 'publish-endpoint.test.ts',
   renewMs: 'expiry.int.test.ts',
+  healthMs: 'readiness.test.ts',
   helloMs: 'hub-limits.test.ts',
   stallMs: 'hub-limits.test.ts',
   holdMs: 'hub-limits.test.ts',

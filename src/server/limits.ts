@@ -94,6 +94,8 @@ export interface HubLimits {
   readonly idleTails: number
   /** From the end of a link, said to the peer, to its destruction when the peer does not play its part. @default 2000 */
   readonly closeMs: number
+  /** Time that the store has to answer a question after its health; the answer is kept as long. @default 1000 */
+  readonly healthMs: number
   /** Longest drain in `close()`. @default 30000 */
   readonly drainMs: number
   /** Links that are told to go come back spread over this time. @default 5000 */
@@ -151,6 +153,7 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   tailBytes: 256 * 1024,
   idleTails: 1000,
   closeMs: 2000,
+  healthMs: 1000,
   drainMs: 30_000,
   goodbyeSpreadMs: 5000,
   renewMs: 30_000,

@@ -1,8 +1,16 @@
 import type { Clock } from '../base/clock.ts'
+import type { User } from './authorize.ts'
+import type { LinkEnd, LinkTransport } from './counters.ts'
 import type { HubLimits } from './limits.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** A link or held request, as the hub looks after it. */
 export interface Member {
+  readonly transport: LinkTransport
+  /** Undefined until it is known. */
+  readonly user: User | null | undefined
+  /** Bytes that the peer has not taken yet. */
+  unsent(): number
   sweep(nowMs: number, wallMs: number): void
   /** A user was shut out: of a channel, or of everything until there is another token. */
   revoke(userId: string, channel: string | undefined): void
@@ -16,14 +24,17 @@ export interface Member {
 export class Links {
   readonly #clock: Clock
   readonly #limits: HubLimits
+  readonly #telemetry: Telemetry
   readonly #members = new Set<Member>()
   #cancelSweep: (() => void) | null = null
   #draining = false
+  #opened = 0
   #emptied: () => void = () => {}
 
-  constructor(clock: Clock, limits: HubLimits) {
+  constructor(clock: Clock, limits: HubLimits, telemetry: Telemetry) {
     this.#clock = clock
     this.#limits = limits
+    this.#telemetry = telemetry
   }
 
   get size(): number {
@@ -38,12 +49,21 @@ export class Links {
     return this.#members.size >= this.#limits.links
   }
 
-  /** Returns the function that takes the member out again. */
-  add(member: Member): () => void {
+  members(): Iterable<Member> {
+    return this.#members
+  }
+
+  /** Returns the function that takes the member out again; only its first call counts. */
+  add(member: Member): (end: LinkEnd) => void {
+    const number = ++this.#opened
+    const { transport } = member
+    const openedMs = this.#clock.now()
     this.#members.add(member)
     this.#cancelSweep ??= this.#armSweep()
-    return () => {
-      this.#members.delete(member)
+    this.#telemetry.linkOpened(number, transport)
+    return (end) => {
+      if (!this.#members.delete(member)) return
+      this.#telemetry.linkEnded(number, transport, end, member.user, this.#clock.now() - openedMs)
       if (this.#members.size > 0) return
       this.#cancelSweep?.()
       this.#cancelSweep = null
@@ -58,6 +78,7 @@ export class Links {
   /** Resolves when nothing is open any more, at the latest after the drain time. */
   async drain(): Promise<void> {
     this.#draining = true
+    this.#telemetry.draining(this.#members.size)
     if (this.#members.size === 0) return
     const { drainMs, goodbyeSpreadMs } = this.#limits
     await new Promise<void>((resolve) => {

@@ -1,7 +1,9 @@
 import { HoldfastError, isHoldfastError } from '../base/errors.ts'
 import { formatPosition } from '../protocol/position.ts'
 import { isPublishKey, readChannel } from '../protocol/validate-client-frames.ts'
+import type { HubLimits } from './limits.ts'
 import type { Appended, Store } from './store.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** Keys that the application uses live apart from all users'. */
 const APPLICATION = '\u0000application'
@@ -12,12 +14,33 @@ export interface OwnPublish {
   readonly key: string | undefined
 }
 
+interface OwnContext {
+  readonly store: Store
+  readonly limits: Pick<HubLimits, 'dataBytes'>
+  readonly telemetry: Telemetry
+}
+
 /** What the application itself publishes: checked as its own argument, not as a peer's request. */
 export const publishOwn = async (
-  store: Store,
-  dataBytes: number,
-  { channel, data, key }: OwnPublish,
+  context: OwnContext,
+  publish: OwnPublish,
 ): Promise<{ readonly position: string; readonly id: string }> => {
+  const { telemetry } = context
+  try {
+    const { place, duplicate } = await append(context, publish)
+    telemetry.published(duplicate ? 'repeated' : 'appended')
+    return { position: formatPosition(place), id: place.id }
+  } catch (error) {
+    // A bad argument is a mistake of the caller, and was no publish.
+    if (isHoldfastError(error) && error.code !== 'invalid-argument') telemetry.publishRefused(error, publish)
+    throw error
+  }
+}
+
+const append = async (
+  { store, limits: { dataBytes } }: OwnContext,
+  { channel, data, key }: OwnPublish,
+): Promise<Extract<Appended, { readonly kind: 'appended' }>> => {
   const json = jsonOf(channel, data)
   checkChannel(channel)
   if (key !== undefined && !isPublishKey(key)) {
@@ -38,7 +61,7 @@ export const publishOwn = async (
     const message = 'the store did not take the message, or did not say so; publish it again later, with the same `key`'
     throw new HoldfastError('unavailable', message, { channel, retryable: true, cause })
   }
-  if (appended.kind === 'appended') return { position: formatPosition(appended.place), id: appended.place.id }
+  if (appended.kind === 'appended') return appended
   if (appended.kind === 'full') {
     throw new HoldfastError('unavailable', 'no more keys can be remembered now', { channel, retryable: true })
   }

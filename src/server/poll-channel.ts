@@ -100,7 +100,9 @@ export class PollChannel implements HeadReader {
   answer(frames: string[], roomBytes: number): number {
     const { channel, ref } = this.#request
     const state = this.#state
+    const { telemetry } = this.#context
     if (state.name === 'refused') {
+      telemetry.refused(state.error, 'channel', { channel, user: this.#owner.user })
       frames.push(errorText(state.error, { channel, ref }))
       return 0
     }
@@ -113,11 +115,15 @@ export class PollChannel implements HeadReader {
       return 0
     }
     const { run, gap } = state.page
-    if (gap) frames.push(gapText(channel, gap, ref))
+    if (gap) {
+      telemetry.gap(channel, gap.reason)
+      frames.push(gapText(channel, gap, ref))
+    }
     if (run.count > 0 && run.bytes > roomBytes && roomBytes < this.#context.limits.answerBytes) {
       frames.push(new EncodedRun(JSON.stringify(channel), run.after, [], true).frame(ref))
       return 0
     }
+    telemetry.delivered(run.count)
     frames.push(run.frame(ref))
     return run.count > 0 ? run.bytes : 0
   }

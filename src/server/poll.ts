@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { ChannelRequest } from '../protocol/frames.ts'
 import type { User } from './authorize.ts'
-import { batchText, goodbyeText, tooManyText } from './frame-text.ts'
+import { batchText, errorText, goodbyeText, tooManyChannels } from './frame-text.ts'
 import type { Expiry, Goodbye } from './expiry.ts'
 import { PollChannel } from './poll-channel.ts'
 import type { ReaderContext } from './cursor.ts'
@@ -50,7 +50,11 @@ export class Poll implements Flushable {
     const share = Math.max(answerBytes / Math.max(1, requests.size), 16_384)
     const all = [...requests.values()]
     this.#channels = all.slice(0, channelsPerReader).map((request) => new PollChannel(request, share, owner, context))
-    this.#refusals = all.slice(channelsPerReader).map((request) => tooManyText(request, channelsPerReader))
+    this.#refusals = all.slice(channelsPerReader).map(({ channel, ref }) => {
+      const error = tooManyChannels(channelsPerReader)
+      context.telemetry.refused(error, 'channel', { channel, user: question.user })
+      return errorText(error, { channel, ref })
+    })
     this.#wanted = question.waitMs <= 0 || this.#refusals.length > 0
   }
 

@@ -51,7 +51,9 @@ const answerOne = async (
     if (frame.type === 'publish') return await link.publish(frame, isLate)
     throw refusal('bad-request', `a ${frame.type} frame has no place here, after the hello`, { field: 'type' })
   } catch (error) {
-    return errorText(core.asRefusal(error, 'reading a publish'), concernOf(value))
+    const refused = core.asRefusal(error, 'reading a publish')
+    core.telemetry.refused(refused, 'frame')
+    return errorText(refused, concernOf(value))
   }
 }
 

@@ -6,16 +6,18 @@ import { publisherTag } from './digest.ts'
 import { ackText, errorText, refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import type { AppendRequest, Store } from './store.ts'
+import type { Telemetry } from './telemetry.ts'
 
 export interface PublisherContext {
   readonly store: Store
   readonly authorizer: Authorizer
   readonly limits: HubLimits
   readonly report: (error: unknown, context: string) => void
+  readonly telemetry: Telemetry
 }
 
 /** What became of a publish: the place of its message, or why there is none. */
-export type Outcome = { readonly place: Place } | { readonly refused: HoldfastError }
+export type Outcome = { readonly place: Place; readonly repeated: boolean } | { readonly refused: HoldfastError }
 
 /** The user part of a key for those who are not authenticated; a user's id is never empty. */
 export const ANONYMOUS = ''
@@ -37,11 +39,22 @@ export class Publisher {
       const refused = take()
       return refused ? { refused } : this.append(user, channel, request)
     }
-    return new PublishLink(user, client, append, { inTurn: (task) => this.#inTurn(lane, task) })
+    return new PublishLink(user, client, append, {
+      inTurn: (task) => this.#inTurn(lane, task),
+      refused: (error, channel) => this.#context.telemetry.publishRefused(error, { channel, user }),
+    })
   }
 
   /** One publish, checked and appended. Never rejects. */
   async append(user: User | null, channel: string, request: AppendRequest): Promise<Outcome> {
+    const { telemetry } = this.#context
+    const outcome = await this.#append(user, channel, request)
+    if ('refused' in outcome) telemetry.publishRefused(outcome.refused, { channel, user })
+    else telemetry.published(outcome.repeated ? 'repeated' : 'appended')
+    return outcome
+  }
+
+  async #append(user: User | null, channel: string, request: AppendRequest): Promise<Outcome> {
     const { store, authorizer, limits, report } = this.#context
     const bytes = Buffer.byteLength(request.json)
     if (bytes > limits.dataBytes) {
@@ -53,7 +66,8 @@ export class Publisher {
     if (!permission.allowed) return { refused: permission.refused }
     try {
       const appended = await store.append(channel, request)
-      return appended.kind === 'appended' ? { place: appended.place } : { refused: refusals[appended.kind]() }
+      if (appended.kind !== 'appended') return { refused: refusals[appended.kind]() }
+      return { place: appended.place, repeated: appended.duplicate }
     } catch (error) {
       report(error, 'appending to the store')
       const message = 'the store cannot take the message now; publish it again later'
@@ -90,12 +104,18 @@ const refusals = {
     }),
 } as const
 
+interface Lane {
+  inTurn<Result>(task: () => Promise<Result>): Promise<Result>
+  /** A publish was turned away before it came to be appended. */
+  refused(error: HoldfastError, channel: string): void
+}
+
 /** Keeps the order of one link: after a refusal that can be retried nothing above it is taken (PROTOCOL.md §8.7). */
 export class PublishLink {
   readonly #user: User | null
   readonly #client: string
   readonly #append: (request: AppendRequest, channel: string) => Promise<Outcome>
-  readonly #lane: { inTurn<Result>(task: () => Promise<Result>): Promise<Result> }
+  readonly #lane: Lane
   readonly #publisher: string
   #refused = Infinity
   /** The highest that was turned away behind it. */
@@ -105,7 +125,7 @@ export class PublishLink {
     user: User | null,
     client: string,
     append: (request: AppendRequest, channel: string) => Promise<Outcome>,
-    lane: { inTurn<Result>(task: () => Promise<Result>): Promise<Result> },
+    lane: Lane,
   ) {
     this.#user = user
     this.#client = client
@@ -129,7 +149,9 @@ export class PublishLink {
     if (sequence > this.#refused) {
       this.#behind = sequence
       const message = `publish ${this.#refused} was refused and must come again first`
-      return errorText(refusal('out-of-order', message), { sequence })
+      const refused = refusal('out-of-order', message)
+      this.#lane.refused(refused, frame.channel)
+      return errorText(refused, { sequence })
     }
     const outcome = isLate() ? { refused: refusals.late() } : await this.#append(this.#request(frame), frame.channel)
     if ('place' in outcome) {

@@ -3,7 +3,7 @@ import type { Place } from '../protocol/position.ts'
 import type { User } from './authorize.ts'
 import { Cursor } from './cursor.ts'
 import type { CursorOwner, ReaderContext } from './cursor.ts'
-import { tooManyText } from './frame-text.ts'
+import { errorText, tooManyChannels } from './frame-text.ts'
 import type { Link } from './link.ts'
 
 // Reads from the store that one reader may have under way: they bound what a slow link can pile up.
@@ -36,7 +36,9 @@ export class Reader implements CursorOwner {
     const known = this.#cursors.get(channel)
     const { channelsPerReader } = this.#context.limits
     if (!known && this.#cursors.size >= channelsPerReader) {
-      this.link.push(tooManyText(request, channelsPerReader))
+      const error = tooManyChannels(channelsPerReader)
+      this.#context.telemetry.refused(error, 'channel', { channel, user: this.user })
+      this.link.push(errorText(error, { channel, ref: request.ref }))
       return
     }
     known?.end()

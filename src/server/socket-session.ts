@@ -2,6 +2,8 @@ import type { HoldfastError, WireErrorCode } from '../base/errors.ts'
 import type { ClientFrame, Hello } from '../protocol/frames.ts'
 import { concernOf, readBatch, readClientFrame } from '../protocol/validate-client-frames.ts'
 import type { User } from './authorize.ts'
+import { knownCode } from './counters.ts'
+import type { LinkEnd } from './counters.ts'
 import { Expiry, REVOKED } from './expiry.ts'
 import type { Goodbye } from './expiry.ts'
 import { errorText, goodbyeText, refusal } from './frame-text.ts'
@@ -56,7 +58,8 @@ export class SocketSession implements Member {
   readonly #core: HubCore
   readonly #sink: SocketSink
   readonly #request: HookRequest
-  readonly #leave: () => void
+  readonly transport = 'websocket'
+  readonly #leave: (end: LinkEnd) => void
   readonly #address: string | undefined
   #leaveUser = (): void => {}
   #link: Link
@@ -65,6 +68,9 @@ export class SocketSession implements Member {
   #goodbye: string | null = null
   /** The user may go on only with another token: nothing more is sent than the answers that are owed. */
   #expired = false
+  #why: LinkEnd = 'client'
+  /** Undefined before the welcome. */
+  user: User | null | undefined
   /** Reasons for which the peer is not read from now. */
   readonly #pauses = new Set<PauseReason>()
   #cancelDeadline: () => void
@@ -76,8 +82,8 @@ export class SocketSession implements Member {
     this.#address = core.admission.addressOf(request)
     const leaveAddress = core.admission.enter({ address: this.#address })
     const leaveLinks = core.links.add(this)
-    this.#leave = () => {
-      leaveLinks()
+    this.#leave = (end) => {
+      leaveLinks(end)
       leaveAddress()
       this.#leaveUser()
     }
@@ -113,7 +119,7 @@ export class SocketSession implements Member {
     this.#stop()
     this.#state = { name: 'gone' }
     this.#cancelDeadline()
-    this.#leave()
+    this.#leave(this.#why)
   }
 
   sweep(nowMs: number, wallMs: number): void {
@@ -138,7 +144,11 @@ export class SocketSession implements Member {
   }
 
   destroy(): void {
-    this.#sink.destroy()
+    this.#cut('cut')
+  }
+
+  unsent(): number {
+    return this.#sink.unsent()
   }
 
   #receive(text: string): void {
@@ -180,6 +190,7 @@ export class SocketSession implements Member {
       const reader = new Reader(this.#link, user, core)
       const publisher = core.publisher.link(user, hello.client, () => rates.take('publish'))
       const expiry = new Expiry(user, hello.client, core)
+      this.user = user
       this.#state = { name: 'open', reader, publisher, rates, expiry }
       for (const request of hello.channels ?? []) reader.add(request)
       this.#frames(rest)
@@ -210,8 +221,9 @@ export class SocketSession implements Member {
       if (frame?.type !== 'publish') {
         if (frame) this.#take(frame, this.#state)
       } else if (++publishes > limits.publishesPerBatch) {
-        const message = `a batch may have ${limits.publishesPerBatch} publishes at most`
-        this.#link.push(errorText(refusal('too-many', message), { sequence: frame.sequence }))
+        const error = refusal('too-many', `a batch may have ${limits.publishesPerBatch} publishes at most`)
+        this.#core.telemetry.publishRefused(error, { channel: frame.channel, user: this.user })
+        this.#link.push(errorText(error, { sequence: frame.sequence }))
       } else {
         this.#publishes++
         if (this.#publishes >= limits.publishesInFlight) this.#pause('publishes')
@@ -226,7 +238,9 @@ export class SocketSession implements Member {
     try {
       return readClientFrame(value, this.#core.limits)
     } catch (error) {
-      this.#link.push(errorText(this.#core.asRefusal(error, 'reading a frame'), concernOf(value)))
+      const refused = this.#core.asRefusal(error, 'reading a frame')
+      this.#core.telemetry.refused(refused, 'frame', { user: this.user })
+      this.#link.push(errorText(refused, concernOf(value)))
       return null
     }
   }
@@ -234,10 +248,12 @@ export class SocketSession implements Member {
   #take(frame: Exclude<ClientFrame, { readonly type: 'publish' }>, { reader, rates }: OpenState): void {
     switch (frame.type) {
       case 'subscribe': {
-        const { channel, ref } = frame
         const refused = rates.take('subscribe')
-        if (refused) this.#link.push(errorText(refused, { channel, ref }))
-        else reader.add(frame)
+        if (!refused) reader.add(frame)
+        else {
+          this.#core.telemetry.refused(refused, 'channel', { channel: frame.channel, user: this.user })
+          this.#link.push(errorText(refused, { channel: frame.channel, ref: frame.ref }))
+        }
         break
       }
       case 'unsubscribe':
@@ -275,13 +291,16 @@ export class SocketSession implements Member {
   #sayGoodbye(): void {
     if (this.#goodbye === null || this.#publishes > 0 || this.#state.name === 'opening' || this.#isOver()) return
     this.#link.push(this.#goodbye)
+    this.#why = 'goodbye'
     this.#finish(1000, 'goodbye')
   }
 
   #end(error: HoldfastError): void {
     if (this.#isOver()) return
     this.#link.push(errorText(error))
-    this.#finish(CLOSE_CODES[error.code as WireErrorCode] ?? 4503, error.code)
+    this.#core.telemetry.refused(error, 'request', { user: this.user })
+    this.#why = knownCode(error.code)
+    this.#finish(CLOSE_CODES[knownCode(error.code)] ?? 4503, error.code)
   }
 
   #finish(code: number, reason: string): void {
@@ -293,6 +312,11 @@ export class SocketSession implements Member {
     // The peer's part of the farewell is to be read.
     this.#sink.resume()
     this.#sink.close(code, reason)
+  }
+
+  #cut(end: LinkEnd): void {
+    this.#why = end
+    this.#sink.destroy()
   }
 
   #stop(): void {
@@ -310,7 +334,7 @@ export class SocketSession implements Member {
       writeRun: (run) => sink.writeRun(run),
       buffered: () => sink.buffered(),
       unsent: () => sink.unsent(),
-      destroy: () => sink.destroy(),
+      destroy: () => this.#cut('stalled'),
       pause: () => this.#pause('link'),
       resume: () => this.#resume('link'),
     }

@@ -76,6 +76,8 @@ export interface Store {
   announce(text: string): Promise<void>
   /** Calls `heard` for what is announced. Resolves, once announcements flow, with the function that ends it. */
   hear(heard: (text: string) => void): Promise<() => void>
+  /** Resolves when the store can be reached: for `GET /health`. Without it the hub reads a channel that is not there. */
+  check?(): Promise<void>
   close(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 import type { ChannelRequest } from '../protocol/frames.ts'
 import { formatPosition } from '../protocol/position.ts'
 import type { User } from './authorize.ts'
+import type { LinkEnd } from './counters.ts'
 import type { EncodedRun } from './encoded-run.ts'
 import { REVOKED } from './expiry.ts'
 import type { Expiry } from './expiry.ts'
@@ -51,9 +52,11 @@ export class StreamSession implements StreamIn, Member {
   readonly #out: StreamOut
   readonly #link: Link
   readonly #reader: Reader
-  readonly #leave: () => void
+  readonly transport = 'sse'
+  readonly #leave: (end: LinkEnd) => void
   #cancelTimer: () => void
   #id = ''
+  #end: LinkEnd = 'client'
   #state: 'open' | 'ended' | 'gone' = 'open'
 
   constructor(core: HubCore, question: StreamQuestion, out: StreamOut) {
@@ -68,7 +71,7 @@ export class StreamSession implements StreamIn, Member {
         unsent: () => out.unsent(),
         pause: () => {},
         resume: () => {},
-        destroy: () => out.destroy(),
+        destroy: () => this.#cut('stalled'),
       },
       core,
       { heartbeatMs: question.heartbeatMs, beatsAfterBurst: true, nowMs: core.now() },
@@ -90,7 +93,7 @@ export class StreamSession implements StreamIn, Member {
     this.#state = 'gone'
     this.#cancelTimer()
     this.#reader.end()
-    this.#leave()
+    this.#leave(this.#end)
     this.#question.leave()
   }
 
@@ -115,19 +118,33 @@ export class StreamSession implements StreamIn, Member {
     this.#finish(goodbyeText({ reason: 'drain', retryAfterMs }))
   }
 
-  destroy(): void {
-    this.#out.destroy()
-  }
-
   #finish(goodbye: string): void {
     if (this.#state !== 'open') return
     this.#state = 'ended'
+    this.#end = 'goodbye'
     this.#link.push(goodbye)
     this.#link.end(this.#core.now())
     this.#reader.end()
     this.#cancelTimer()
     this.#cancelTimer = this.#core.clock.after(this.#core.limits.closeMs, () => this.#out.destroy())
     this.#out.end()
+  }
+
+  get user(): User | null {
+    return this.#question.user
+  }
+
+  unsent(): number {
+    return this.#out.unsent()
+  }
+
+  destroy(): void {
+    this.#cut('cut')
+  }
+
+  #cut(end: LinkEnd): void {
+    this.#end = end
+    this.#out.destroy()
   }
 
   #write(batch: string): void {

@@ -24,6 +24,10 @@ export class TailWindow {
     return this.#head
   }
 
+  get size(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#count, bytes: this.#bytes }
+  }
+
   reset(head: Place): void {
     this.#base = head
     this.#head = head

@@ -22,6 +22,11 @@ export class Tails {
     return this.#held.size
   }
 
+  /** What each tail holds, and for how many readers. */
+  *list(): Iterable<{ channel: string; readers: number; messages: number; bytes: number }> {
+    for (const [channel, { tail, users }] of this.#held) yield { channel, readers: users, ...tail.size }
+  }
+
   /** The tail of a channel. Each call owes one `release`. */
   acquire(channel: string): ChannelTail {
     const held = this.#held.get(channel) ?? this.#open(channel)

@@ -44,7 +44,7 @@ export class WebSocketGateway {
       ...newer,
     })
     this.#server.on('wsClientError', (_error, socket: Duplex) => {
-      refuseUpgrade(socket, refusal('bad-request', 'this is not a valid WebSocket handshake'))
+      this.#turnAway(socket, refusal('bad-request', 'this is not a valid WebSocket handshake'))
     })
   }
 
@@ -54,12 +54,17 @@ export class WebSocketGateway {
     socket.on('error', () => socket.destroy())
     try {
       const refused = this.#refuse(target, request)
-      if (refused) refuseUpgrade(socket, refused)
+      if (refused) this.#turnAway(socket, refused)
       else
         this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, target, request, socket))
     } catch (error) {
-      refuseUpgrade(socket, this.#core.asRefusal(error, 'a WebSocket handshake'))
+      this.#turnAway(socket, this.#core.asRefusal(error, 'a WebSocket handshake'))
     }
+  }
+
+  #turnAway(socket: Duplex, error: HoldfastError): void {
+    this.#core.telemetry.refused(error, 'request')
+    refuseUpgrade(socket, error)
   }
 
   #refuse(target: string, request: IncomingMessage): HoldfastError | null {

@@ -1,0 +1,66 @@
+import { createServer } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { ConfigError, StartError } from './config-error.ts'
+import { readTextFile } from './config-file.ts'
+import { quoted } from './quoted.ts'
+import type { Config } from './settings.ts'
+
+const answer404: RequestListener = (_request, response) => {
+  response.writeHead(404, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+  response.end('{"error":"there is nothing here"}')
+}
+
+/** Node looks after slow requests this often; its own 30 s let them pile up. */
+const CHECK_MS = 5000
+
+/** A server by the settings, which does not listen yet. @throws StartError */
+export const makeServer = (config: Config, listener: RequestListener = answer404): Server => {
+  const idleMs = config.keepAliveSeconds * 1000
+  // The headers of the next request may come at the last moment of an idle connection.
+  const timing = { keepAliveTimeout: idleMs, headersTimeout: idleMs + CHECK_MS, connectionsCheckingInterval: CHECK_MS }
+  if (config.tlsCert === undefined || config.tlsKey === undefined) return createServer(timing, listener)
+  const cert = readPem(config.tlsCert, 'tlsCert')
+  const key = readPem(config.tlsKey, 'tlsKey')
+  try {
+    return createTlsServer({ ...timing, cert, key }, listener)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'they do not fit'
+    throw new StartError(`tlsCert ${config.tlsCert} and tlsKey ${config.tlsKey} cannot be used: ${quoted(why)}`)
+  }
+}
+
+const readPem = (path: string, name: string): string => {
+  try {
+    return readTextFile(path, name)
+  } catch (error) {
+    throw error instanceof ConfigError ? new StartError(error.message) : error
+  }
+}
+
+/** Resolves with the port. @throws StartError */
+export const listen = (server: Server, port: number, host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        new StartError(
+          `cannot listen on ${where(host, port)}: ${REASONS[error.code ?? ''] ?? error.code ?? 'it failed'}`,
+        ),
+      )
+    })
+    server.listen({ port, host, exclusive: true }, () => {
+      server.removeAllListeners('error')
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program has this port',
+  EACCES: 'not permitted; take a port above 1023',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such address',
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`. */
+export const where = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`

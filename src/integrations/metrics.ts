@@ -1,0 +1,146 @@
+import { Counter, Gauge, register as globalRegistry } from 'prom-client'
+import type { Metric, Registry } from 'prom-client'
+import type { HubMetrics, StoreOperation } from '../server/counters.ts'
+import type { Hub } from '../server/hub-types.ts'
+
+export interface HubMetricsOptions {
+  /** Where the metrics are registered. @default the global registry of prom-client */
+  readonly registry?: Registry | undefined
+  /** Begins every name. @default 'holdfast_' */
+  readonly prefix?: string | undefined
+}
+
+type Labels = Readonly<Record<string, string>>
+type Sample = readonly [Labels, number]
+
+const samplesOf = (label: string, counts: Readonly<Record<string, number>>): readonly Sample[] =>
+  Object.entries(counts).map(([name, value]) => [{ [label]: name }, value])
+
+const closedSamples = ({ linksClosed }: HubMetrics): readonly Sample[] =>
+  Object.entries(linksClosed).flatMap(([transport, ends]) =>
+    Object.entries(ends).map(([reason, value]) => [{ transport, reason }, value] as const),
+  )
+
+const hookSamples = ({ authenticate, authorize }: HubMetrics): readonly Sample[] =>
+  Object.entries({ authenticate, authorize }).flatMap(([hook, results]) =>
+    Object.entries(results).map(([reason, value]: readonly [string, number]) => [{ hook, reason }, value] as const),
+  )
+
+/** What rises: name without prefix, help, labels, and where the numbers come from. */
+const COUNTERS: readonly (readonly [string, string, readonly string[], (counted: HubMetrics) => readonly Sample[]])[] =
+  [
+    [
+      'links_opened_total',
+      'Links that were opened; each poll counts as one.',
+      ['transport'],
+      (counted) => samplesOf('transport', counted.linksOpened),
+    ],
+    ['links_closed_total', 'Links that ended, and why.', ['transport', 'reason'], closedSamples],
+    [
+      'messages_delivered_total',
+      'Messages times the readers that they were sent to.',
+      [],
+      (counted) => [[{}, counted.messagesDelivered]],
+    ],
+    [
+      'publishes_total',
+      'Publishes by what became of them.',
+      ['outcome'],
+      (counted) => samplesOf('outcome', counted.publishes),
+    ],
+    ['gaps_total', 'Gaps that were sent, by reason.', ['reason'], (counted) => samplesOf('reason', counted.gaps)],
+    [
+      'refusals_total',
+      'Errors for requests, links, channels and frames.',
+      ['code'],
+      (counted) => samplesOf('code', counted.refusals),
+    ],
+    ['hook_failures_total', 'Answers of hooks that let nobody in.', ['hook', 'reason'], hookSamples],
+    [
+      'store_failures_total',
+      'Questions that the store did not answer.',
+      ['operation'],
+      (counted) => storeEntries(counted).map(([operation, { failed }]) => [{ operation }, failed]),
+    ],
+  ]
+
+const storeEntries = ({
+  store,
+}: HubMetrics): readonly (readonly [StoreOperation, HubMetrics['store'][StoreOperation]])[] => [
+  ['append', store.append],
+  ['read', store.read],
+  ['watch', store.watch],
+]
+
+/** What stands now. */
+const GAUGES: readonly (readonly [string, string, readonly string[], (hub: Observed) => readonly Sample[]])[] = [
+  ['links', 'Links and held requests that are open.', ['transport'], (hub) => samplesOf('transport', look(hub).links)],
+  ['unsent_bytes', 'Bytes that the peers of all links have not taken yet.', [], (hub) => [[{}, look(hub).unsentBytes]]],
+  ['tails', 'Channels whose end is held in memory.', [], (hub) => [[{}, look(hub).tails.held]]],
+  ['tail_bytes', 'Bytes of these.', [], (hub) => [[{}, look(hub).tails.bytes]]],
+  ['draining', '1 while the hub is closing.', [], (hub) => [[{}, hub.health.status === 'draining' ? 1 : 0]]],
+]
+
+type Observed = Pick<Hub, 'metrics' | 'inspect' | 'health'>
+const look = (hub: Observed): ReturnType<Hub['inspect']> => hub.inspect({ channels: 0 })
+
+/**
+ * Registers the metrics of a hub with prom-client. The numbers are read when they are scraped; a message costs nothing. Once
+ * for each hub of a registry: a second one needs another prefix.
+ * Returns the registry.
+ */
+export const hubMetrics = (hub: Observed, options: HubMetricsOptions = {}): Registry => {
+  const { registry = globalRegistry, prefix = 'holdfast_' } = options
+  const registers = [registry]
+  for (const [name, help, labelNames, samples] of COUNTERS) {
+    new Counter({
+      name: prefix + name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset()
+        for (const [labels, value] of samples(hub.metrics)) this.inc(labels, value)
+      },
+    })
+  }
+  for (const [name, help, labelNames, samples] of GAUGES) {
+    new Gauge({
+      name: prefix + name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset()
+        for (const [labels, value] of samples(hub)) this.set(labels, value)
+      },
+    })
+  }
+  registry.registerMetric(storeDurations(`${prefix}store_duration_seconds`, hub))
+  return registry
+}
+
+/** The buckets are filled already: they are handed over as they are, and not observed one by one as a Histogram would. */
+const storeDurations = (name: string, hub: Observed): Metric => {
+  const help = 'How long the store took, failures included.'
+  const get = async () => ({
+    name,
+    help,
+    type: 'histogram',
+    aggregator: 'sum',
+    values: samplesOfStore(name, hub.metrics),
+  })
+  return { name, help, get, reset: () => {} } as unknown as Metric
+}
+
+const samplesOfStore = (name: string, counted: HubMetrics) =>
+  storeEntries(counted).flatMap(([operation, { buckets, count, sumMs }]) => [
+    ...buckets.map(({ upToMs, count: within }) => ({
+      metricName: `${name}_bucket`,
+      labels: { le: upToMs / 1000, operation },
+      value: within,
+    })),
+    { metricName: `${name}_bucket`, labels: { le: '+Inf', operation }, value: count },
+    { metricName: `${name}_sum`, labels: { operation }, value: sumMs / 1000 },
+    { metricName: `${name}_count`, labels: { operation }, value: count },
+  ])
