@@ -147,9 +147,7 @@ export class SocketSession implements Member {
     this.#cut('cut')
   }
 
-  unsent(): number {
-    return this.#sink.unsent()
-  }
+  readonly unsent = (): number => this.#sink.unsent()
 
   #receive(text: string): void {
     if (this.#isOver() || this.#expired) return
