@@ -30,7 +30,8 @@ export interface CellOptions {
   /** Hubs on one store; the victim reaches them in turn. @default 1 */
   readonly nodes?: number | undefined
   readonly hub?: Partial<HubOptions> | undefined
-  readonly client?: Partial<CommonOptions> | undefined
+  /** Of the victim. */
+  readonly client?: ((cell: Cell) => Partial<CommonOptions>) | undefined
   /** What the hubs get instead of the store. */
   readonly eachStore?: ((store: Store) => Store) | undefined
   /** The pace of each of the three publishers. @default 150, which makes 20 messages a second */
@@ -152,7 +153,7 @@ export class Cell {
 
   /** The victim comes: its subscriptions begin, and it publishes. `url` goes past the proxy. */
   join(url = `${this.#proxy.origin}/realtime`, options: SubscribeOptions = {}): void {
-    const victim = (this.#victim = this.#client(url, TRANSPORTS_OF[this.column], this.#options.client))
+    const victim = (this.#victim = this.#client(url, TRANSPORTS_OF[this.column], this.#options.client?.(this)))
     victim.on('trace', (fact) => this.facts.push(fact))
     victim.on('error', ({ code, message }) => this.errors.push(`victim: ${code}: ${message}`))
     for (const channel of CHANNELS) {

@@ -1,45 +1,8 @@
 import type { Message } from '../../../client/types.ts'
 import type { Action, FrameFields, Match } from '../../fault-proxy/rule.ts'
 import type { Cell } from '../cell.ts'
-import type { Case, Row } from '../row.ts'
+import type { Row } from '../row.ts'
 import { ALL, shapes } from './ways.ts'
-
-/** The token comes late, wrong, or not at all, and then as it should. */
-const badTokens = (): Case => {
-  const asked = new WeakMap<Cell, number>()
-  let current: Cell
-  return {
-    name: 'token',
-    columns: ALL,
-    options: {
-      hub: {
-        authenticate: ({ token }) => {
-          if (token === 'bad') throw new Error('this token is bad')
-          return { userId: token ?? 'control' }
-        },
-      },
-      client: {
-        token: async () => {
-          const count = (asked.get(current) ?? 0) + 1
-          asked.set(current, count)
-          if (count === 1) throw new Error('the server of the tokens is down')
-          if (count === 2) await new Promise((resolve) => setTimeout(resolve, 300))
-          return count === 2 ? 'bad' : 'good'
-        },
-      },
-    },
-    run: async (cell) => {
-      current = cell
-      cell.allowErrors()
-      await cell.fault('token', async () => {
-        cell.join()
-        await cell.allLive()
-        return asked.get(cell) ?? 0
-      })
-      await cell.recover()
-    },
-  }
-}
 
 /** Everything that a listener may do, in the middle of a batch. */
 const reentrant = async (cell: Cell): Promise<void> => {
@@ -179,7 +142,6 @@ const switches = async (cell: Cell): Promise<void> => {
 }
 
 export const application: readonly Row[] = [
-  { id: 'F23', what: 'the token comes late, wrong or not at all', gate: false, cases: [badTokens()] },
   {
     id: 'F24',
     what: 'the reader is slower than the channel',

@@ -4,11 +4,12 @@ import { closing } from './closing.ts'
 import { hubs } from './hubs.ts'
 import { proxies } from './proxies.ts'
 import { silence } from './silence.ts'
+import { tokens } from './tokens.ts'
 
 const byNumber = ({ id: a }: { id: string }, { id: b }: { id: string }): number =>
   Number(a.slice(1)) - Number(b.slice(1))
 
-export const ROWS: readonly Row[] = [...closing, ...silence, ...proxies, ...hubs, ...application].sort(byNumber)
+export const ROWS: readonly Row[] = [...closing, ...silence, ...proxies, ...hubs, ...application, tokens].sort(byNumber)
 
 /** What needs another program or a browser. */
 export const ELSEWHERE: readonly Elsewhere[] = [
