@@ -13,9 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findProgram } from './find-program.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -80,9 +82,10 @@ function said(child, event) {
   })
 }
 
-async function serve(bin) {
+/** One life of the program: a publish, and all that can be read then. */
+async function serve(bin, args, n, expected) {
   const env = { ...process.env, HOLDFAST_METRICS_PORT: '0' }
-  const child = spawn(bin, ['serve', '--dev', '--port', '0'], {
+  const child = spawn(bin, ['serve', '--dev', '--port', '0', ...args], {
     cwd: folder,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -91,13 +94,13 @@ async function serve(bin) {
   try {
     const { url, metrics } = await said(child, 'serve.listening')
     const headers = { 'content-type': 'application/json' }
-    const sent = await fetch(`${url}/publish?channel=a`, { method: 'POST', headers, body: '{"n":1}' })
+    const sent = await fetch(`${url}/publish?channel=a`, { method: 'POST', headers, body: JSON.stringify({ n }) })
     expect('the publish', sent.status, 200)
     const [, answer] = await (await fetch(`${url}/poll?channel=a&since=earliest`)).json()
     expect(
       'what was read',
       answer.messages.map(({ data }) => data),
-      [{ n: 1 }],
+      expected,
     )
     expect(
       'a metric',
@@ -113,12 +116,55 @@ async function serve(bin) {
   }
 }
 
+/** In Redis what was published outlives the program. */
+async function serveOnRedis(bin) {
+  const program = findProgram('redis-server')
+  if (program === undefined) {
+    if (process.env.CI) throw new Error('CI needs redis-server for: serve --redis-url')
+    return 'not run: serve --redis-url (redis-server was not found)'
+  }
+  const socket = createServer().listen(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  await once(socket, 'close')
+  const redis = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder], {
+    stdio: 'ignore',
+  })
+  try {
+    const args = ['--redis-url', `redis://127.0.0.1:${port}`]
+    await reachable(port)
+    await serve(bin, args, 1, [{ n: 1 }])
+    await serve(bin, args, 2, [{ n: 1 }, { n: 2 }])
+  } finally {
+    redis.kill('SIGKILL')
+  }
+  return 'and on Redis'
+}
+
+/** Resolves when somebody listens there. */
+async function reachable(port) {
+  const givenUpAt = performance.now() + PATIENCE_MS
+  for (;;) {
+    const socket = connect(port, '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      return
+    } catch (error) {
+      if (performance.now() > givenUpAt) throw error
+    } finally {
+      socket.destroy()
+    }
+  }
+}
+
 try {
   const bin = install()
   expect('--version', run(bin, ['--version'], folder).trim(), own.version)
   const entries = importEntries()
-  await serve(bin)
-  console.log(`the packed package serves, and exports ${entries.join(', ')}`)
+  await serve(bin, [], 1, [{ n: 1 }])
+  const onRedis = await serveOnRedis(bin)
+  console.log(`the packed package serves, ${onRedis}; it exports ${entries.join(', ')}`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -79,6 +79,10 @@ export class RedisConnection {
     })
   }
 
+  async ping(): Promise<void> {
+    await this.#inTime(this.#commands, (client) => client.ping())
+  }
+
   async publish(channel: string, text: string): Promise<void> {
     await this.#inTime(this.#commands, (client) => client.publish(channel, text))
   }

@@ -108,11 +108,13 @@ describeRedis('RedisStore and its Redis', () => {
     await expect(one.store.append('a', { json: '2' })).rejects.toThrow(
       /could not be reached within 300 ms|[Ss]ocket|clos/,
     )
+    await expect(one.store.check()).rejects.toThrow('Redis could not be reached within 300 ms')
     await expect(one.store.read('a', 'latest', ALL)).rejects.toThrow('Redis could not be reached within 300 ms')
     gate.open()
     await expect
       .poll(() => one.store.append('a', { json: '3' }).catch(() => null), POLL)
       .toMatchObject({ kind: 'appended' })
+    await one.store.check()
     expect(await one.texts('a')).toEqual(['1', '3'])
     expect(one.failures.join()).toContain('the connection to Redis')
   })

@@ -155,6 +155,11 @@ export class RedisStore implements Store {
     return this.#connection.subscribe(announcements(this.#prefix), heard)
   }
 
+  /** Whether Redis answers. */
+  check(): Promise<void> {
+    return this.#connection.ping()
+  }
+
   /** Ends both connections; what is under way is refused. Idempotent. */
   close(): Promise<void> {
     this.#watchers.clear()
