@@ -1,6 +1,6 @@
 // What `npm test` runs: named steps, stopping at the first that fails. `--full`: every e2e test in both browsers, the tests that
 // wait for real durations, the whole fault matrix, 10,000 seeds of the simulation, the soak, the mutants, and WebKitGTK.
-// `--only <name>[,<name>]`: these steps alone.
+// `--only <name>[,<name>]`: these steps alone; `--not <name>[,<name>]`: all but these.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -9,7 +9,9 @@ import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { findBrowser } from './find-browser.mjs'
 import { findWebKit } from './find-webkit.mjs'
 
-const { values } = parseArgs({ options: { full: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { full: { type: 'boolean', default: false }, only: { type: 'string' }, not: { type: 'string' } },
+})
 const root = fileURLToPath(new URL('..', import.meta.url))
 const env = {
   ...process.env,
@@ -155,7 +157,8 @@ async function runStep(step, live) {
 }
 
 const only = values.only?.split(',')
-const unknown = only?.filter((name) => !rows.flat().some((step) => step.name === name)) ?? []
+const not = values.not?.split(',') ?? []
+const unknown = [...(only ?? []), ...not].filter((name) => !rows.flat().some((step) => step.name === name))
 if (unknown.length > 0) {
   console.error(
     `No step is called ${unknown.join(', ')}. Steps: ${rows
@@ -175,7 +178,7 @@ const done = []
 const notRun = []
 for (const row of rows) {
   const steps = row.filter((step) => {
-    if (only && !only.includes(step.name)) return false
+    if ((only && !only.includes(step.name)) || not.includes(step.name)) return false
     const why = step.skip?.()
     if (why && !process.env.CI) notRun.push(`${step.name.replace('e2e-', '')} (${why})`)
     return !why || process.env.CI
@@ -190,7 +193,8 @@ for (const { name, output } of failed) {
   console.log(`\n── the end of what ${name} said`)
   console.log(lines.slice(-LAST_LINES).join('\n'))
 }
-if (values.full && !failed.length) sayBars()
+const BARRED = ['vitest', 'soak', 'seeds-1', 'seeds-2']
+if (values.full && !failed.length && BARRED.every((step) => done.some(({ name }) => name === step))) sayBars()
 console.log('\n── summary')
 for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
 for (const reason of notRun) console.log(`not run: ${reason}`)
