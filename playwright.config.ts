@@ -4,6 +4,8 @@ import { findBrowser } from './scripts/find-browser.mjs'
 
 const { env } = process
 const full = env['FULL'] === '1'
+// Only what an everyday run leaves out (`--rest` of scripts/test.mjs).
+const rest = env['REST'] === '1'
 // Tests tagged @real wait for real durations, those tagged @screenshots make pictures; @chromium: no other browser can.
 const optIn = [...(env['REAL'] === '1' ? [] : ['@real']), ...(env['SCREENSHOTS'] === '1' ? [] : ['@screenshots'])]
 const unwanted = new RegExp(optIn.join('|') || '(?!)')
@@ -28,7 +30,13 @@ function chromium(): Project[] {
     '--disable-sync',
   ]
   if (process.getuid?.() === 0) args.push('--no-sandbox')
-  return [{ name: 'chromium', use: { browserName: 'chromium', launchOptions: { executablePath, args } } }]
+  return [
+    {
+      name: 'chromium',
+      use: { browserName: 'chromium', launchOptions: { executablePath, args } },
+      ...(rest ? { grep: /@real/ } : {}),
+    },
+  ]
 }
 
 function firefox(): Project[] {
@@ -42,7 +50,7 @@ function firefox(): Project[] {
         name: 'firefox',
         use: { browserName: 'firefox', ...channel, launchOptions: { executablePath } },
         ...(full ? {} : { grep: /@smoke/ }),
-        grepInvert: new RegExp(`${unwanted.source}|@chromium`),
+        grepInvert: new RegExp(`${unwanted.source}|@chromium${rest ? '|@smoke' : ''}`),
       },
     ]
   } catch (error) {

@@ -1,7 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const { env } = process
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const INTEGRATION = '.int.test.ts'
+
+/** The test files that do more in a full run: all that is left to do after an everyday one (`--rest` of scripts/test.mjs). */
+const fuller = (): string[] =>
+  ['src', 'middleboxes'].flatMap((folder) =>
+    readdirSync(at(folder), { recursive: true, encoding: 'utf8' })
+      .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+      .filter((file) => file.endsWith('.test.ts'))
+      .filter((file) => /\['FULL'\]|testing\/fuzz\.ts/.test(readFileSync(at(file), 'utf8'))),
+  )
+
+// x.int.test.ts has a real hub on a free port, in middleboxes/ behind a real proxy; x.test.ts is pure or on a fake clock.
+// Types: *.test-d.ts, by tsc.
+const files =
+  env['REST'] === '1' ? fuller() : ['{src,demo-server}/**/*.test.ts', '{src,demo-server,middleboxes}/**/*.int.test.ts']
+const integration = files.filter((file) => file.endsWith(INTEGRATION))
+const unit = files.filter((file) => !file.endsWith(INTEGRATION))
 
 export default defineConfig({
   resolve: {
@@ -16,11 +36,6 @@ export default defineConfig({
     ],
   },
   test: {
-    // x.test.ts is pure or on a fake clock; x.int.test.ts has a real hub on a free port, in middleboxes/ behind a real proxy.
-    // Types: *.test-d.ts, by tsc.
-    include: process.env['SOAK_MINUTES']
-      ? ['src/testing/soak/*.soak.ts']
-      : ['src/**/*.test.ts', 'demo-server/**/*.test.ts', 'middleboxes/**/*.test.ts'],
     environment: 'node',
     restoreMocks: true,
     unstubGlobals: true,
@@ -28,6 +43,17 @@ export default defineConfig({
     // For those that say `concurrent`: they wait more than they work.
     maxConcurrency: 16,
     // The summary line, and the failures; a name for every test under CI.
-    reporters: process.env['CI'] ? ['verbose'] : ['default'],
+    reporters: env['CI'] ? ['verbose'] : ['default'],
+    projects: env['SOAK_MINUTES']
+      ? [{ extends: true, test: { name: 'soak', include: ['src/testing/soak/*.soak.ts'] } }]
+      : [
+          // They only compute, so each of two cores has its own.
+          { extends: true, test: { name: 'unit', include: unit, exclude: [`**/*${INTEGRATION}`], maxWorkers: 2 } },
+          // They wait for deadlines in parts of a second: one file at a time, with the machine to itself.
+          {
+            extends: true,
+            test: { name: 'integration', include: integration, maxWorkers: 1, sequence: { groupOrder: 1 } },
+          },
+        ],
   },
 })

@@ -1,5 +1,6 @@
 // What `npm test` runs: named steps, stopping at the first that fails. `--full`: every e2e test in both browsers, the tests that
 // wait for real durations, the whole fault matrix, 10,000 seeds of the simulation, the soak, the mutants, and WebKitGTK.
+// `--rest`: of a full run only what an everyday run on the same files has not just done.
 // `--only <name>[,<name>]`: these steps alone; `--not <name>[,<name>]`: all but these.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -10,13 +11,19 @@ import { findBrowser } from './find-browser.mjs'
 import { findWebKit } from './find-webkit.mjs'
 
 const { values } = parseArgs({
-  options: { full: { type: 'boolean', default: false }, only: { type: 'string' }, not: { type: 'string' } },
+  options: {
+    full: { type: 'boolean', default: false },
+    rest: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    not: { type: 'string' },
+  },
 })
+const full = values.full || values.rest
 const root = fileURLToPath(new URL('..', import.meta.url))
 const env = {
   ...process.env,
   PATH: join(root, 'node_modules', '.bin') + delimiter + (process.env.PATH ?? ''),
-  ...(values.full && { FULL: '1', REAL: '1', FUZZ_RUNS: process.env.FUZZ_RUNS ?? '500' }),
+  ...(full && { FULL: '1', REAL: '1', FUZZ_RUNS: process.env.FUZZ_RUNS ?? '500' }),
   // The steps write into a pipe; a person at a terminal gets their colours all the same.
   ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
 }
@@ -29,6 +36,11 @@ const LAST_LINES = 40
 const FAILED_NAMES = 10
 /** As Vitest and Playwright name a test that failed. */
 const FAILED_TEST = /^\s*(?:FAIL\s|\d+\) \[|✘)/
+
+/** Steps that a full run does just as an everyday one. */
+const SAME = ['lint', 'typecheck', 'format', 'layers', 'docs', 'knip', 'api', 'package', 'packed', 'size']
+/** For those that leave out by themselves what an everyday run has done. */
+const suite = { live: true, env: values.rest ? { REST: '1' } : {} }
 
 // The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
 const rows = [
@@ -45,8 +57,8 @@ const rows = [
     { name: 'layers', run: 'layers' },
     { name: 'docs', run: 'docs:check' },
   ],
-  [{ name: 'vitest', run: 'test:unit', live: true }],
-  ...(values.full
+  [{ name: 'vitest', run: 'test:unit', ...suite }],
+  ...(full
     ? [
         [{ name: 'mutants', run: 'test:mutants', live: true }],
         [
@@ -71,9 +83,9 @@ const rows = [
     { name: 'size', run: 'size' },
   ],
   [{ name: 'examples', run: 'build:examples' }],
-  [{ name: 'e2e-chromium', run: 'test:e2e', live: true }],
-  [{ name: 'e2e-firefox', run: 'test:e2e:firefox', live: true, skip: firefoxMissing }],
-  ...(values.full ? [[{ name: 'webkit', run: 'test:webkit', live: true, skip: webkitMissing }]] : []),
+  [{ name: 'e2e-chromium', run: 'test:e2e', ...suite }],
+  [{ name: 'e2e-firefox', run: 'test:e2e:firefox', ...suite, skip: firefoxMissing }],
+  ...(full ? [[{ name: 'webkit', run: 'test:webkit', live: true, skip: webkitMissing }]] : []),
 ]
 
 /** Early, so that nobody waits minutes to learn that there is no browser. */
@@ -81,7 +93,7 @@ function checkBrowsers() {
   console.log(`chromium: ${findBrowser('chromium').executablePath}`)
   const optional = {
     firefox: [firefoxMissing, () => findBrowser('firefox').executablePath],
-    ...(values.full && { webkit: [webkitMissing, () => findWebKit().browser] }),
+    ...(full && { webkit: [webkitMissing, () => findWebKit().browser] }),
   }
   for (const [name, [isMissing, path]] of Object.entries(optional)) {
     const missing = isMissing()
@@ -157,7 +169,7 @@ async function runStep(step, live) {
 }
 
 const only = values.only?.split(',')
-const not = values.not?.split(',') ?? []
+const not = [...(values.not?.split(',') ?? []), ...(values.rest ? SAME : [])]
 const unknown = [...(only ?? []), ...not].filter((name) => !rows.flat().some((step) => step.name === name))
 if (unknown.length > 0) {
   console.error(
@@ -194,7 +206,7 @@ for (const { name, output } of failed) {
   console.log(lines.slice(-LAST_LINES).join('\n'))
 }
 const BARRED = ['vitest', 'soak', 'seeds-1', 'seeds-2']
-if (values.full && !failed.length && BARRED.every((step) => done.some(({ name }) => name === step))) sayBars()
+if (full && !failed.length && BARRED.every((step) => done.some(({ name }) => name === step))) sayBars()
 console.log('\n── summary')
 for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
 for (const reason of notRun) console.log(`not run: ${reason}`)
