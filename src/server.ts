@@ -12,6 +12,7 @@ export type {
 export type { AttachableServer } from './server/attach.ts'
 export type { Action, Authorize, AuthorizeQuestion, User } from './server/authorize.ts'
 export type { Authenticate, HookRequest, HubFailure } from './server/hub-core.ts'
+export type { ChannelKind, KindName } from './server/channel-kinds.ts'
 export { channelRules } from './server/channel-rules.ts'
 export type { AnyUser, ChannelPermit, ChannelRule } from './server/channel-rules.ts'
 export type {
@@ -32,6 +33,7 @@ export type { MemoryStore, MemoryStoreOptions } from './server/memory-store.ts'
 export type {
   Appended,
   AppendRequest,
+  Keep,
   Notice,
   Page,
   PageLimit,

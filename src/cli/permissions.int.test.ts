@@ -39,6 +39,26 @@ describe('who may do what', () => {
     expect(program.out).not.toContain('kkkk')
   })
 
+  it('kinds of channels are those of the file, and a wrong one is named', async () => {
+    const kinds = [{ channel: 'quotes', kind: 'conflated', by: 'symbol' }]
+    const program = start(['--port', '0', '--anonymous', 'all', '--config', write('kinds.json', { kinds })])
+    const url = await program.url()
+    await publish(url, 'quotes', undefined, { symbol: 'A', price: 1 })
+    await publish(url, 'quotes', undefined, { symbol: 'A', price: 2 })
+    const [, run] = await read(url, 'quotes')
+    expect(run).toMatchObject({ kind: 'conflated', messages: [{ offset: 2, data: { price: 2 } }] })
+    expect(await codeOf(publish(url, 'quotes', undefined, { price: 1 }))).toBe('bad-request')
+    const wrong = start([
+      '--port',
+      '0',
+      '--dev',
+      '--config',
+      write('wrong.json', { kinds: [{ channel: 'x', kind: 'lg' }] }),
+    ])
+    expect(await wrong.code).toBe(1)
+    expect(wrong.err).toBe('holdfast: kinds cannot be used: "kinds[0]: kind must be one of log, conflated, volatile"\n')
+  })
+
   it('JWTs, claims and rules are handed to holdfast/jwt and holdfast/server', async () => {
     const asked: unknown[] = []
     const load: LoadPackage = async (subpath) => {

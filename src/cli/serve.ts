@@ -1,6 +1,8 @@
 import type { Server } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
+import { channelKinds } from '../server/channel-kinds.ts'
+import type { ChannelKind } from '../server/channel-kinds.ts'
 import { createHub } from '../server/hub.ts'
 import type { Hub } from '../server/hub-types.ts'
 import { errorFacts } from '../server/logger.ts'
@@ -10,7 +12,7 @@ import { jsonLog } from './json-log.ts'
 import { listen, makeServer, where } from './listen.ts'
 import { metricsServer } from './metrics-server.ts'
 import { openStore } from './open-store.ts'
-import { loadPackage } from './packages.ts'
+import { called, loadPackage } from './packages.ts'
 import type { LoadPackage } from './packages.ts'
 import { permissionsOf } from './permissions.ts'
 import type { Settings } from './effective.ts'
@@ -73,12 +75,15 @@ export const serve = async (settings: Settings, io: Io): Promise<number> => {
 const start = async (settings: Settings, load: LoadPackage, log: HubLogger, clock: Clock): Promise<Running> => {
   const { config } = settings
   const { authenticate, authorize } = await permissionsOf(settings, load)
+  const kinds = config.kinds as readonly ChannelKind[] | undefined
+  called((rules) => channelKinds(rules as typeof kinds), kinds, 'kinds')
   const server = makeServer(config)
   const store = await openStore(config, load, clock)
   const hub = createHub({
     store,
     authenticate,
     authorize,
+    kinds,
     origins: config.origins,
     allowMissingOrigin: config.allowMissingOrigin,
     trustProxy: config.trustProxy,

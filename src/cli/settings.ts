@@ -58,6 +58,9 @@ export const SETTINGS = {
     'what everybody may do on every channel, without a token',
   ),
   rules: optional(kinds.rules, 'who may do what on which channels, as `channelRules` takes it', { sources: ['file'] }),
+  kinds: optional(kinds.rules, 'channels that are [no logs](guide.md#choose-the-kind-of-a-channel), by pattern', {
+    sources: ['file'],
+  }),
   jwtSecret: optional(kinds.secret, 'secret of JWTs that are signed with HS256, HS384 or HS512', SECRET),
   jwtSecretFile: optional(kinds.file, 'the same, in a file'),
   jwtPublicKey: optional(kinds.pem, 'public key of JWTs'),

@@ -80,6 +80,10 @@ export const assembleClient = <Ch extends object>(
       start()
       return driver.outbox.publish(channel, data, publishOptions)
     },
+    send(channel, data) {
+      start()
+      return driver.outbox.send(channel, data)
+    },
     on: emitter.on,
     connect() {
       checkOpen()

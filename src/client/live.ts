@@ -7,6 +7,8 @@ import type { ClientState } from './types.ts'
 export interface Carrier {
   /** Several batches may be on their way; else one request at a time (PROTOCOL.md §8.8). */
   readonly duplex: boolean
+  /** So much waits in the connection already that what is worth little has to be left out. */
+  readonly full: boolean
   /** Sends frames in JSON text as one batch; rejects with a `LinkEnd`. */
   send(frames: readonly string[]): Promise<void>
 }

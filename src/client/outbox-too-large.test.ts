@@ -11,6 +11,7 @@ describe('a box that takes no large bodies', () => {
     const sizes: number[] = []
     return {
       duplex: false,
+      full: false,
       sizes,
       async send(frames) {
         sizes.push(frames.length)

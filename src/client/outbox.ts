@@ -47,6 +47,8 @@ export interface OutboxEnv {
 
 export interface Outbox {
   publish(channel: string, data: unknown, options: PublishOptions): Promise<Published>
+  /** Sends it now or not at all (PROTOCOL.md §8.10): false when there is no link, or none with room. */
+  send(channel: string, data: unknown): boolean
   ack(frame: Ack): void
   refuse(frame: ErrorFrame): void
   /** Sends what may be sent, and gives up what is too old; returns the clock at which it is to be called again. */
@@ -65,6 +67,8 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
   let items: Item[] = []
   let carrier: Carrier | undefined
   let nextSequence = 1
+  /** What is on its way without an answer to come. */
+  let sends = 0
   /** A batch is being handed over; on a carrier that is not duplex: answered. */
   let busy = false
   /** Publishes of the next batch at most. */
@@ -153,27 +157,43 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
   const answered = (sequence: number | undefined): Item | undefined =>
     items.find(({ frame }) => frame.sequence === sequence)
 
+  const check = (fine: boolean, channel: string, why: string, code: ErrorCode = 'invalid-argument'): void => {
+    if (!fine) throw failure(code, channel, why)
+  }
+  /** What a publish is about, as it is now: what becomes of `data` later is not sent. Throws when it can not be sent. */
+  const contentOf = (channel: string, data: unknown): { readonly bytes: number; readonly copy: unknown } => {
+    let json = ''
+    let copy: unknown
+    try {
+      json = JSON.stringify(data)
+      // Throws where there is no JSON of it, as of a function.
+      copy = JSON.parse(json)
+    } catch (cause) {
+      check(false, channel, `data is not JSON: ${String(cause)}`)
+    }
+    const bytes = bytesOf(json)
+    const { maxDataBytes } = live.hub ?? LIMITS
+    check(isChannelName(channel), channel, 'not a channel name')
+    check(bytes <= maxDataBytes, channel, `data has ${bytes} bytes, the hub takes ${maxDataBytes}`, 'too-large')
+    return { bytes, copy }
+  }
+
   return {
+    send(channel, data) {
+      const frame = { type: 'send', channel, data: contentOf(channel, data).copy }
+      const on = live.carrier
+      // Over HTTP each is a request: one at a time. A WebSocket says itself how much waits in it.
+      if (!on || (on.duplex ? on.full : sends)) return false
+      sends++
+      const sent = (): unknown => sends--
+      on.send([JSON.stringify(frame)]).then(sent, sent)
+      return true
+    },
     publish: (channel, data, { key, signal, timeoutMs = DEFAULT_TIMEOUT_MS }) =>
       new Promise((resolve, rejectPromise) => {
-        const check = (fine: boolean, why: string, code: ErrorCode = 'invalid-argument'): void => {
-          if (!fine) throw failure(code, channel, why)
-        }
-        let json = ''
-        let copy: unknown
-        try {
-          json = JSON.stringify(data)
-          // Throws where there is no JSON of it, as of a function.
-          copy = JSON.parse(json)
-        } catch (cause) {
-          check(false, `data is not JSON: ${String(cause)}`)
-        }
-        const bytes = bytesOf(json)
-        const { maxDataBytes } = live.hub ?? LIMITS
-        check(isChannelName(channel), 'not a channel name')
-        check(/^[!-~]{1,128}$/.test(key ?? '-'), 'key: 1 to 128 visible ASCII characters')
-        check(items.length < maxOutbox, `${maxOutbox} publishes wait already`, 'outbox-full')
-        check(bytes <= maxDataBytes, `data has ${bytes} bytes, the hub takes ${maxDataBytes}`, 'too-large')
+        const { bytes, copy } = contentOf(channel, data)
+        check(/^[!-~]{1,128}$/.test(key ?? '-'), channel, 'key: 1 to 128 visible ASCII characters')
+        check(items.length < maxOutbox, channel, `${maxOutbox} publishes wait already`, 'outbox-full')
         items.push({
           frame: { type: 'publish', channel, sequence: nextSequence++, until: 0, key, data: copy },
           bytes,

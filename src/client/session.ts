@@ -199,6 +199,9 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
     get aliveMs() {
       return aliveMs
     },
+    get full() {
+      return !!link?.full
+    },
     send: async (frames) => link?.send(`[${[...(duplex ? [] : [hello()]), ...frames].join()}]`),
     sync() {
       // Before the hello nothing can be sent, and the hello asks for all.

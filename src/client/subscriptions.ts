@@ -239,7 +239,7 @@ export const createRegistry = (live: RegistryEnv): Registry => {
         sub.held = []
       }
     },
-    gap(ask, { channel, from, to, ref, reason }) {
+    gap(ask, { channel, from, to, ref, reason, kind }) {
       const [start, end] = [parsePosition(from), parsePosition(to)]
       if (!answers(ask, ref) || !start || !end) return
       ask.at = end
@@ -248,7 +248,8 @@ export const createRegistry = (live: RegistryEnv): Registry => {
         if (samePlace(sub.position, start)) {
           moveTo(sub, end)
           ask.moved = true
-          sub.emit('gap', { type: 'gap', channel, from, to, reason })
+          // Of a channel that is no log nothing is missing: the newest of it follows (§3.13).
+          if (!kind) sub.emit('gap', { type: 'gap', channel, from, to, reason })
         } else if (isAhead(end, sub.position)) fallBehind(sub)
       }
     },

@@ -126,6 +126,11 @@ export interface Client<Ch extends object = Untyped> {
   ): AsyncIterableIterator<Message<DataOf<Ch, C>, C> | Gap<C>>
   /** Resolves when the store has the message. Rejects as `unknown` when that cannot be said; every other code means "not appended". */
   publish<C extends ChannelOf<Ch>>(channel: C, data: DataOf<Ch, C>, options?: PublishOptions): Promise<Published>
+  /**
+   * Sends it at most once, and never learns what became of it: for what is worth nothing a moment later, as a cursor on a volatile channel.
+   * False: it was not sent, for there is no link, or it has no room.
+   */
+  send<C extends ChannelOf<Ch>>(channel: C, data: DataOf<Ch, C>): boolean
   /** Returns the function that removes the listener. */
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void
   /** Connects now; the first subscribe or publish does it too. */

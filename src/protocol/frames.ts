@@ -44,12 +44,19 @@ export interface Publish {
   readonly data: unknown
 }
 
+/** PROTOCOL.md §8.10. */
+export interface Send {
+  readonly type: 'send'
+  readonly channel: string
+  readonly data: unknown
+}
+
 /** PROTOCOL.md §5.5. */
 export interface Ping {
   readonly type: 'ping'
 }
 
-export type ClientFrame = Hello | Subscribe | Unsubscribe | Publish | Ping
+export type ClientFrame = Hello | Subscribe | Unsubscribe | Publish | Send | Ping
 
 /** PROTOCOL.md §4.3. */
 export interface Welcome {
@@ -82,6 +89,8 @@ export interface Run {
   readonly ref?: number
   readonly messages: readonly WireMessage[]
   readonly more?: boolean
+  /** §3.13 */
+  readonly kind?: string
 }
 
 /** Why history cannot serve (PROTOCOL.md §3.10). */
@@ -95,6 +104,8 @@ export interface GapFrame {
   readonly to: string
   readonly reason: GapReason
   readonly ref?: number
+  /** Of a channel that is no log: the position moves, and nothing is handed over (§3.13). */
+  readonly kind?: string
 }
 
 /** PROTOCOL.md §8.6. */

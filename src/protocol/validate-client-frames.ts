@@ -68,6 +68,11 @@ export const readClientFrame = (value: unknown, limits: FrameLimits): ClientFram
       return { type: 'unsubscribe', channel: readChannel(value['channel'], 'channel') }
     case 'publish':
       return readPublish(value)
+    case 'send': {
+      const { channel, data } = value
+      if (data === undefined) throw wrong('data', data, 'any JSON value')
+      return { type: 'send', channel: readChannel(channel, 'channel'), data }
+    }
     case 'ping':
       return { type: 'ping' }
     default:
@@ -76,11 +81,12 @@ export const readClientFrame = (value: unknown, limits: FrameLimits): ClientFram
   }
 }
 
-/** What an error about a frame that could not be read concerns, as far as it can be told (PROTOCOL.md §10.1). */
-export const concernOf = (value: unknown): { channel?: string; ref?: number; sequence?: number } => {
+/** What an error about a frame that could not be read concerns, as far as it can be told (PROTOCOL.md §10.1); null: it has no answer (§8.10). */
+export const concernOf = (value: unknown): { channel?: string; ref?: number; sequence?: number } | null => {
   if (!isFields(value)) return {}
   const { type, channel, ref, sequence } = value
   if (type === 'publish') return isCount(sequence, 1) ? { sequence } : {}
+  if (type === 'send') return null
   return {
     ...(typeof channel === 'string' && isChannelName(channel) ? { channel } : {}),
     ...(Number.isFinite(ref) ? { ref: ref as number } : {}),

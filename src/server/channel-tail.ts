@@ -1,7 +1,8 @@
 import { formatPosition, samePlace, startOf } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
 import type { Clock } from '../base/clock.ts'
-import { EncodedRun, encodeMessage } from './encoded-run.ts'
+import type { KindName, KindOf } from './channel-kinds.ts'
+import { EncodedRun, channelText, encodeMessage } from './encoded-run.ts'
 import type { HubLimits } from './limits.ts'
 import type { Notice, Page, PageLimit, ReadFrom, Store } from './store.ts'
 import { TailWindow } from './tail-window.ts'
@@ -25,6 +26,7 @@ export interface TailContext {
   readonly store: Store
   readonly clock: Clock
   readonly limits: HubLimits
+  readonly kindOf: KindOf
   readonly turns: TurnFlush
   readonly report: (error: unknown, context: string) => void
 }
@@ -37,8 +39,10 @@ const WHOLE: PageLimit = { messages: Infinity, bytes: Infinity }
  */
 export class ChannelTail {
   readonly channel: string
+  readonly kind: KindName
+  /** How its runs name it. */
+  readonly text: string
   readonly #context: TailContext
-  readonly #json: string
   readonly #window: TailWindow
   readonly #group = new Set<HeadReader>()
   /** Where all readers of the group stand. */
@@ -56,7 +60,8 @@ export class ChannelTail {
   constructor(channel: string, context: TailContext) {
     this.channel = channel
     this.#context = context
-    this.#json = JSON.stringify(channel)
+    this.kind = context.kindOf(channel).kind
+    this.text = channelText(channel, this.kind)
     this.#window = new TailWindow(context.limits)
     this.opened = this.#open()
     // Whoever asks for a page hears of a failure; here it must only not go unheard.
@@ -84,12 +89,22 @@ export class ChannelTail {
   page(from: ReadFrom, limit: PageLimit): RunPage | Promise<RunPage> {
     if (this.#state !== 'ready') return this.#pageWhenOpen(from, limit)
     this.flush(this.#context.clock.now())
-    if (from === 'latest') return { run: new EncodedRun(this.#json, this.#shown, [], false), gap: undefined }
+    if (from === 'latest' || this.kind === 'volatile') return this.#atHead(from)
     if (typeof from === 'object' && 'after' in from) {
-      const run = this.#window.run(this.#json, from.after, limit)
+      const run = this.#window.run(this.text, from.after, limit)
       if (run) return { run, gap: undefined }
     }
     return this.#read(from, limit)
+  }
+
+  /** A volatile channel has nothing behind its head (PROTOCOL.md §3.15). */
+  #atHead(from: ReadFrom): RunPage {
+    const to = this.#shown
+    const isBehind = typeof from === 'object' && 'after' in from && !samePlace(from.after, to)
+    return {
+      run: new EncodedRun(this.text, to, [], false),
+      gap: isBehind ? { from: from.after, to, reason: 'trimmed' } : undefined,
+    }
   }
 
   /** True: `reader` stands at the head and is told what follows. False: something follows `place` already. */
@@ -115,7 +130,7 @@ export class ChannelTail {
     const { head } = this.#window
     if (this.#state !== 'ready' || shown.offset === head.offset) return
     if (this.#group.size > 0) {
-      const run = this.#window.run(this.#json, shown, WHOLE)
+      const run = this.#window.run(this.text, shown, WHOLE)
       if (!run) return this.#strand(shown)
       this.#flushing = true
       for (const reader of this.#group) this.#give(reader, run, nowMs)
@@ -212,8 +227,10 @@ export class ChannelTail {
       if (this.#isClosed()) return
       more = page.more
       if (page.gap) {
+        // What a gap of another kind leads to is no place to follow the log from.
+        const { after } = this.kind === 'log' ? page : await store.read(this.channel, 'latest', limit)
         // A notice may have moved the head meanwhile; then the answer is about another place.
-        if (samePlace(asked, this.#window.head)) this.#replace(page.after)
+        if (samePlace(asked, this.#window.head)) this.#replace(after)
         more = true
         continue
       }
@@ -251,7 +268,7 @@ export class ChannelTail {
 
   async #fromStore(from: ReadFrom, limit: PageLimit): Promise<RunPage> {
     const page = await this.#context.store.read(this.channel, from, limit)
-    const run = new EncodedRun(this.#json, page.after, page.messages.map(encodeMessage), page.more)
+    const run = new EncodedRun(this.text, page.after, page.messages.map(encodeMessage), page.more)
     // The store may know of a life or branch of the log that this tail does not follow.
     if ((page.gap && page.gap.reason !== 'trimmed') || run.to.epoch !== this.#window.head.epoch) void this.check()
     return { run, gap: page.gap }

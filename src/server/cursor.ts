@@ -152,8 +152,9 @@ export class Cursor implements HeadReader {
     const ref = this.#answered ? undefined : this.request.ref
     this.#context.telemetry.delivered(run.count)
     if (gap) {
-      this.#context.telemetry.gap(channel, gap.reason)
-      link.push(gapText(channel, gap, ref))
+      const kind = this.#tail?.kind ?? 'log'
+      if (kind === 'log') this.#context.telemetry.gap(channel, gap.reason)
+      link.push(gapText(channel, gap, ref, kind))
     }
     if (run.count > 0 || !this.#answered || gap) {
       if (ref === undefined) link.pushRun(run)

@@ -3,6 +3,7 @@ import type { Place } from '../protocol/position.ts'
 import { textMessage } from './websocket-message.ts'
 import { wireBytes } from './store.ts'
 import type { StoredMessage } from './store.ts'
+import type { KindName } from './channel-kinds.ts'
 
 /** One message as it stands in a run, its data spliced in as the text that it is. */
 export interface EncodedMessage {
@@ -10,15 +11,29 @@ export interface EncodedMessage {
   readonly id: string
   readonly text: string
   readonly bytes: number
+  readonly conflationKey: string | undefined
 }
 
 export const encodeMessage = (message: StoredMessage): EncodedMessage => {
-  const { offset, id, timeMs, json, sender, publisher } = message
+  const { offset, id, timeMs, json, sender, publisher, conflationKey } = message
   let text = `{"offset":${offset},"id":"${id}","timeMs":${timeMs},"data":${json}`
   if (sender !== undefined) text += `,"sender":${JSON.stringify(sender)}`
   if (publisher !== undefined) text += `,"publisher":"${publisher}"`
-  return { offset, id, text: text + '}', bytes: wireBytes(message) }
+  return { offset, id, text: text + '}', bytes: wireBytes(message), conflationKey }
 }
+
+/** What a run has of each key: the newest alone (PROTOCOL.md §3.14). */
+const newestOnly = (messages: readonly EncodedMessage[]): readonly EncodedMessage[] => {
+  if (messages.every(({ conflationKey }) => conflationKey === undefined)) return messages
+  const newest = new Map(messages.map((message) => [message.conflationKey, message]))
+  return messages.filter(
+    (message) => message.conflationKey === undefined || newest.get(message.conflationKey) === message,
+  )
+}
+
+/** How runs name their channel: its name, and its kind where it is no log (PROTOCOL.md §3.13). */
+export const channelText = (channel: string, kind: KindName): string =>
+  JSON.stringify(channel) + (kind === 'log' ? '' : `,"kind":"${kind}"`)
 
 /** One run (PROTOCOL.md §3.4), encoded once for all who receive it. It always states `after`, so it suits any link. */
 export class EncodedRun {
@@ -34,13 +49,15 @@ export class EncodedRun {
   #eventBatch: Buffer | undefined
   #eventChunk: Buffer | undefined
 
-  constructor(channelJson: string, after: Place, messages: readonly EncodedMessage[], more: boolean) {
+  /** `channel`: as `channelText` writes it. */
+  constructor(channel: string, after: Place, all: readonly EncodedMessage[], more: boolean) {
+    const messages = newestOnly(all)
     const last = messages.at(-1)
     this.after = after
     this.to = last ? { epoch: after.epoch, offset: last.offset, id: last.id } : after
     this.count = messages.length
     this.more = more
-    this.#prefix = `{"type":"run","channel":${channelJson},"after":"${formatPosition(after)}"`
+    this.#prefix = `{"type":"run","channel":${channel},"after":"${formatPosition(after)}"`
     let text = ',"messages":['
     let bytes = this.#prefix.length
     for (const message of messages) {

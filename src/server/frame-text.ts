@@ -1,4 +1,5 @@
 import type { WireErrorCode } from '../base/errors.ts'
+import type { KindName } from './channel-kinds.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { CODES } from '../protocol/codes.ts'
 import type { GapReason, Welcome } from '../protocol/frames.ts'
@@ -18,6 +19,7 @@ export const gapText = (
   channel: string,
   gap: { readonly from: Place; readonly to: Place; readonly reason: GapReason },
   ref: number | undefined,
+  kind: KindName,
 ): string =>
   JSON.stringify({
     type: 'gap',
@@ -26,6 +28,7 @@ export const gapText = (
     to: formatPosition(gap.to),
     reason: gap.reason,
     ref,
+    kind: kind === 'log' ? undefined : kind,
   })
 
 export const ackText = (sequence: number | undefined, place: Place): string =>

@@ -3,6 +3,7 @@ import { isHoldfastError } from '../base/errors.ts'
 import type { Hello } from '../protocol/frames.ts'
 import { Admission } from './admission.ts'
 import { Authorizer } from './authorize.ts'
+import type { KindOf } from './channel-kinds.ts'
 import type { Authorize, User } from './authorize.ts'
 import { publisherTag, userTag } from './digest.ts'
 import type { Environment } from './environment.ts'
@@ -50,6 +51,7 @@ export interface CoreOptions {
   readonly authenticate: Authenticate | undefined
   readonly authorize: Authorize
   readonly limits: HubLimits
+  readonly kindOf: KindOf
   readonly trustProxy: number
   readonly onError: ((failure: HubFailure) => void) | undefined
   readonly logger?: HubLogger | undefined
@@ -59,6 +61,7 @@ export interface CoreOptions {
 export class HubCore {
   readonly environment: Environment
   readonly limits: HubLimits
+  readonly kindOf: KindOf
   readonly telemetry: Telemetry
   /** The application's store, its answers timed. */
   readonly store: Store
@@ -84,10 +87,18 @@ export class HubCore {
     this.#options = options
     this.environment = environment
     this.limits = limits
+    this.kindOf = options.kindOf
     this.turns = new TurnFlush(environment, (error) => report(error, 'the end of a turn'))
-    this.tails = new Tails({ store, clock, limits, turns: this.turns, report })
+    this.tails = new Tails({ store, clock, limits, kindOf: options.kindOf, turns: this.turns, report })
     this.authorizer = new Authorizer(options.authorize, { clock, limits, report, counters: telemetry.counters })
-    this.publisher = new Publisher({ store, authorizer: this.authorizer, limits, report, telemetry })
+    this.publisher = new Publisher({
+      store,
+      authorizer: this.authorizer,
+      limits,
+      kindOf: options.kindOf,
+      report,
+      telemetry,
+    })
     this.links = new Links(clock, limits, telemetry)
     this.admission = new Admission({ clock, limits, trustProxy: options.trustProxy })
     this.revocations = new Revocations({

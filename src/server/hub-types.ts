@@ -1,5 +1,6 @@
 import type { AttachableServer } from './attach.ts'
 import type { Authorize, User } from './authorize.ts'
+import type { ChannelKind } from './channel-kinds.ts'
 import type { Authenticate, HubFailure } from './hub-core.ts'
 import type { HubMetrics } from './counters.ts'
 import type { HubInspection } from './inspect.ts'
@@ -31,6 +32,11 @@ export interface HubOptions<Known extends User = User> {
    * one that takes longer than 2 s counts as "cannot be said now".
    */
   readonly authorize: Authorize<Known>
+  /**
+   * Channels that are no logs, by pattern: the first that fits decides. All hubs on one store must say the same.
+   * @default []: every channel is a log
+   */
+  readonly kinds?: readonly ChannelKind[] | undefined
   /** Origins of pages that may use the hub, besides its own: exactly as a browser sends them. @default [] */
   readonly origins?: readonly string[] | undefined
   /** Lets WebSocket clients in that send no `Origin`, as programs do. @default false */

@@ -1,5 +1,6 @@
 import { attachTo } from './attach.ts'
 import type { Authorize, User } from './authorize.ts'
+import { channelKinds } from './channel-kinds.ts'
 import type { Environment } from './environment.ts'
 import { answerFetch } from './fetch.ts'
 import { Gateway } from './gateway.ts'
@@ -43,7 +44,8 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
   // It is asked about nobody else than whom `authenticate` returned.
   const authorize = options.authorize as Authorize
   const trustProxy = proxiesOf(options.trustProxy)
-  const core = new HubCore({ store, authenticate, authorize, limits, trustProxy, onError, logger }, environment)
+  const kindOf = channelKinds(options.kinds)
+  const core = new HubCore({ store, authenticate, authorize, limits, kindOf, trustProxy, onError, logger }, environment)
   const gateway = new Gateway(core, { origins, allowMissingOrigin: options.allowMissingOrigin === true })
   let sockets: WebSocketGateway | undefined
   const undo = new Set<() => void>()

@@ -1,5 +1,6 @@
 import { samePlace, startOf } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
+import { NewestOfEach } from './newest-of-each.ts'
 import { wireBytes } from './store.ts'
 import type { Page, PageLimit, ReadFrom, StoredMessage } from './store.ts'
 
@@ -18,6 +19,7 @@ export class MemoryLog {
   // Trimmed entries leave the array in large pieces, so that trimming costs O(1) a message.
   #entries: Entry[] = []
   #first = 0
+  readonly #newest = new NewestOfEach<Entry>()
 
   constructor(epoch: string) {
     this.epoch = epoch
@@ -35,6 +37,7 @@ export class MemoryLog {
 
   append(message: StoredMessage, atMs: number): void {
     this.#entries.push({ message, bytes: wireBytes(message), atMs })
+    this.#newest.appended(message)
     this.#head = this.#placeOf(message)
   }
 
@@ -42,7 +45,10 @@ export class MemoryLog {
   trim(messages: number, sinceMs: number): void {
     let first = this.#first
     const { length } = this.#entries
-    while (first < length && (length - first > messages || this.#at(first).atMs < sinceMs)) first++
+    while (first < length && (length - first > messages || this.#at(first).atMs < sinceMs)) {
+      this.#newest.trimmed(this.#at(first))
+      first++
+    }
     if (first === this.#first) return
     this.#base = this.#placeOf(this.#at(first - 1).message)
     this.#first = first
@@ -57,10 +63,12 @@ export class MemoryLog {
     this.#entries.length = Math.max(this.#first, this.#entries.length - count)
     const last = this.#entries.at(-1)
     this.#head = last && this.#entries.length > this.#first ? this.#placeOf(last.message) : this.#base
+    this.#newest.recount(this.#entries.slice(this.#first).map(({ message }) => message))
   }
 
   read(from: ReadFrom, limit: PageLimit): Page {
     if (from === 'latest') return { after: this.#head, messages: [], more: false }
+    if (this.#newest.active) return this.#readNewest(from, limit)
     if (from === 'earliest') return this.#page(this.#base, limit)
     if ('last' in from) {
       const count = Math.min(from.last, this.#entries.length - this.#first)
@@ -69,6 +77,23 @@ export class MemoryLog {
     }
     const gap = this.#gapAt(from.after)
     return gap ? { ...this.#page(gap.to, limit), gap } : this.#page(from.after, limit)
+  }
+
+  /** Of a conflated channel: what is kept beyond the log comes before it, and a reader who cannot go on begins there (PROTOCOL.md §3.14). */
+  #readNewest(from: Exclude<ReadFrom, 'latest'>, limit: PageLimit): Page {
+    const entries = [...this.#newest.entries(), ...this.#entries.slice(this.#first)]
+    const start = startOf(this.epoch)
+    if (from === 'earliest') return pageOf(entries, 0, start, limit)
+    if ('last' in from) {
+      const index = Math.max(0, entries.length - from.last)
+      const before = entries[index - 1]
+      return pageOf(entries, index, before ? this.#placeOf(before.message) : start, limit)
+    }
+    const { after } = from
+    const gap = this.#newest.has(after) || samePlace(after, start) ? undefined : this.#gapAt(after)
+    if (gap) return { ...pageOf(entries, 0, start, limit), gap: { ...gap, to: start } }
+    const index = entries.findIndex(({ message }) => message.offset > after.offset)
+    return pageOf(entries, index < 0 ? entries.length : index, after, limit)
   }
 
   /** What cannot be served to a reader at `place` (PROTOCOL.md §3.10, §3.11). */
@@ -83,15 +108,7 @@ export class MemoryLog {
   }
 
   #page(after: Place, limit: PageLimit): Page {
-    const messages: StoredMessage[] = []
-    let index = this.#first + after.offset - this.#base.offset
-    for (let bytes = 0; index < this.#entries.length && messages.length < limit.messages; index++) {
-      const entry = this.#at(index)
-      bytes += entry.bytes
-      if (bytes > limit.bytes && messages.length > 0) break
-      messages.push(entry.message)
-    }
-    return { after, messages, more: index < this.#entries.length }
+    return pageOf(this.#entries, this.#first + after.offset - this.#base.offset, after, limit)
   }
 
   #at(index: number): Entry {
@@ -103,4 +120,18 @@ export class MemoryLog {
   #placeOf(message: StoredMessage): Place {
     return { epoch: this.epoch, offset: message.offset, id: message.id }
   }
+}
+
+/** What fits of the entries from `index` on; at least one, if there is one. */
+const pageOf = (entries: readonly Entry[], index: number, after: Place, limit: PageLimit): Page => {
+  const messages: StoredMessage[] = []
+  let end = index
+  let bytes = 0
+  for (; end < entries.length && messages.length < limit.messages; end++) {
+    const entry = entries[end]
+    bytes += entry?.bytes ?? 0
+    if (!entry || (bytes > limit.bytes && messages.length > 0)) break
+    messages.push(entry.message)
+  }
+  return { after, messages, more: end < entries.length }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../testing/fake-clock.ts'
-import { SUITE_AGE_MS, SUITE_MESSAGES, storeSuite } from '../testing/store-suite.ts'
+import { SUITE_AGE_MS, SUITE_MESSAGES } from '../testing/store-fixture.ts'
+import { storeSuite } from '../testing/store-suite.ts'
 import { fakeEnvironment } from '../testing/test-hub.ts'
 import { KEY_WINDOW_CLIENTS, KeyWindow } from './key-window.ts'
 import { MemoryStore } from './memory-store.ts'

@@ -124,6 +124,7 @@ export class MemoryStore implements Store {
 
   #write(channel: Channel, request: AppendRequest, nowMs: number): { after: Place; message: StoredMessage } {
     const { clock, token } = this.#environment
+    const { keep = 'history' } = request
     const after = channel.log.head
     const message: StoredMessage = {
       offset: after.offset + 1,
@@ -132,9 +133,10 @@ export class MemoryStore implements Store {
       json: request.json,
       ...(request.sender === undefined ? {} : { sender: request.sender }),
       ...(request.publisher === undefined ? {} : { publisher: request.publisher }),
+      ...(typeof keep === 'object' && { conflationKey: keep.newestOf, ...(keep.gone && { gone: true as const }) }),
     }
     channel.log.append(message, nowMs)
-    channel.log.trim(this.#messages, nowMs - this.#ageMs)
+    channel.log.trim(keep === 'none' ? 0 : this.#messages, nowMs - this.#ageMs)
     channel.usedMs = nowMs
     return { after, message }
   }

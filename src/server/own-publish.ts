@@ -1,5 +1,7 @@
 import { HoldfastError, isHoldfastError } from '../base/errors.ts'
 import { formatPosition } from '../protocol/position.ts'
+import { keepOf, keyWanted } from './channel-kinds.ts'
+import type { KindOf } from './channel-kinds.ts'
 import { isPublishKey, readChannel } from '../protocol/validate-client-frames.ts'
 import type { HubLimits } from './limits.ts'
 import type { Appended, Store } from './store.ts'
@@ -16,6 +18,7 @@ export interface OwnPublish {
 
 interface OwnContext {
   readonly store: Store
+  readonly kindOf: KindOf
   readonly limits: Pick<HubLimits, 'dataBytes'>
   readonly telemetry: Telemetry
 }
@@ -38,7 +41,7 @@ export const publishOwn = async (
 }
 
 const append = async (
-  { store, limits: { dataBytes } }: OwnContext,
+  { store, kindOf, limits: { dataBytes } }: OwnContext,
   { channel, data, key }: OwnPublish,
 ): Promise<Extract<Appended, { readonly kind: 'appended' }>> => {
   const json = jsonOf(channel, data)
@@ -51,10 +54,14 @@ const append = async (
     const message = `the data has ${bytes} bytes of JSON; one message may have ${dataBytes} at most`
     throw new HoldfastError('too-large', message, { channel })
   }
+  const kind = kindOf(channel)
+  const keep = keepOf(kind, data)
+  if (!keep) throw new HoldfastError('invalid-argument', keyWanted(kind), { field: 'data', channel })
   let appended: Appended
   try {
     appended = await store.append(channel, {
       json,
+      keep,
       ...(key === undefined ? {} : { key: { userId: APPLICATION, key } }),
     })
   } catch (cause) {

@@ -107,20 +107,21 @@ export class PollChannel implements HeadReader {
       return 0
     }
     if (state.name === 'head' && this.#tail) {
-      frames.push(new EncodedRun(JSON.stringify(channel), this.#tail.shown, [], false).frame(ref))
+      frames.push(new EncodedRun(this.#tail.text, this.#tail.shown, [], false).frame(ref))
       return 0
     }
-    if (state.name !== 'page') {
+    if (state.name !== 'page' || !this.#tail) {
       frames.push(pendingText(channel, ref))
       return 0
     }
     const { run, gap } = state.page
     if (gap) {
-      telemetry.gap(channel, gap.reason)
-      frames.push(gapText(channel, gap, ref))
+      const { kind } = this.#tail
+      if (kind === 'log') telemetry.gap(channel, gap.reason)
+      frames.push(gapText(channel, gap, ref, kind))
     }
     if (run.count > 0 && run.bytes > roomBytes && roomBytes < this.#context.limits.answerBytes) {
-      frames.push(new EncodedRun(JSON.stringify(channel), run.after, [], true).frame(ref))
+      frames.push(new EncodedRun(this.#tail.text, run.after, [], true).frame(ref))
       return 0
     }
     telemetry.delivered(run.count)

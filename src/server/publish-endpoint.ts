@@ -49,11 +49,13 @@ const answerOne = async (
     const frame = readClientFrame(value, core.limits)
     if (frame === null) return null
     if (frame.type === 'publish') return await link.publish(frame, isLate)
+    if (frame.type === 'send') return await link.send(frame)
     throw refusal('bad-request', `a ${frame.type} frame has no place here, after the hello`, { field: 'type' })
   } catch (error) {
     const refused = core.asRefusal(error, 'reading a publish')
     core.telemetry.refused(refused, 'frame')
-    return errorText(refused, concernOf(value))
+    const concern = concernOf(value)
+    return concern && errorText(refused, concern)
   }
 }
 

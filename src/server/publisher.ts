@@ -1,7 +1,9 @@
 import type { HoldfastError } from '../base/errors.ts'
-import type { Publish } from '../protocol/frames.ts'
+import type { Publish, Send } from '../protocol/frames.ts'
 import type { Place } from '../protocol/position.ts'
 import type { Authorizer, User } from './authorize.ts'
+import { keepOf, keyWanted } from './channel-kinds.ts'
+import type { KindOf } from './channel-kinds.ts'
 import { publisherTag } from './digest.ts'
 import { ackText, errorText, refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
@@ -12,6 +14,7 @@ export interface PublisherContext {
   readonly store: Store
   readonly authorizer: Authorizer
   readonly limits: HubLimits
+  readonly kindOf: KindOf
   readonly report: (error: unknown, context: string) => void
   readonly telemetry: Telemetry
 }
@@ -55,7 +58,7 @@ export class Publisher {
   }
 
   async #append(user: User | null, channel: string, request: AppendRequest): Promise<Outcome> {
-    const { store, authorizer, limits, report } = this.#context
+    const { store, authorizer, limits, kindOf, report } = this.#context
     const bytes = Buffer.byteLength(request.json)
     if (bytes > limits.dataBytes) {
       const message = `the data has ${bytes} bytes of JSON; one message may have ${limits.dataBytes} at most`
@@ -64,8 +67,11 @@ export class Publisher {
     const known = authorizer.check({ user, action: 'publish', channel })
     const permission = known instanceof Promise ? await known : known
     if (!permission.allowed) return { refused: permission.refused }
+    const kind = kindOf(channel)
+    const keep = keepOf(kind, kind.by === undefined ? undefined : JSON.parse(request.json))
+    if (!keep) return { refused: refusal('bad-request', keyWanted(kind), { field: 'data' }) }
     try {
-      const appended = await store.append(channel, request)
+      const appended = await store.append(channel, keep === 'history' ? request : { ...request, keep })
       if (appended.kind !== 'appended') return { refused: refusals[appended.kind]() }
       return { place: appended.place, repeated: appended.duplicate }
     } catch (error) {
@@ -142,6 +148,12 @@ export class PublishLink {
     return this.#lane.inTurn(() => this.#answer(frame, isLate))
   }
 
+  /** Appends it in its turn, or drops it: nobody is told (PROTOCOL.md §8.10). Never rejects. */
+  async send({ channel, data }: Send): Promise<null> {
+    await this.#lane.inTurn(() => this.#append(this.#message(data), channel))
+    return null
+  }
+
   async #answer(frame: Publish, isLate: () => boolean): Promise<string> {
     const { sequence } = frame
     // One that was turned away comes again and nothing comes before it: its client has given the refused one up.
@@ -168,11 +180,17 @@ export class PublishLink {
   #request({ sequence, key, until, data }: Publish): AppendRequest {
     const userId = this.#user?.userId ?? ANONYMOUS
     return {
+      ...this.#message(data),
+      key: key === undefined ? { userId, client: this.#client, sequence } : { userId, key },
+      ...(until === undefined ? {} : { untilMs: until }),
+    }
+  }
+
+  #message(data: unknown): AppendRequest {
+    return {
       json: JSON.stringify(data),
       publisher: this.#publisher,
-      key: key === undefined ? { userId, client: this.#client, sequence } : { userId, key },
       ...(this.#user === null ? {} : { sender: this.#user.userId }),
-      ...(until === undefined ? {} : { untilMs: until }),
     }
   }
 }

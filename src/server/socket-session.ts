@@ -1,7 +1,8 @@
-import type { HoldfastError, WireErrorCode } from '../base/errors.ts'
-import type { ClientFrame, Hello } from '../protocol/frames.ts'
+import type { HoldfastError } from '../base/errors.ts'
+import type { ClientFrame, Hello, Publish, Send } from '../protocol/frames.ts'
 import { concernOf, readBatch, readClientFrame } from '../protocol/validate-client-frames.ts'
 import type { User } from './authorize.ts'
+import { closeCodeOf } from './close-codes.ts'
 import { knownCode } from './counters.ts'
 import type { LinkEnd } from './counters.ts'
 import { Expiry, REVOKED } from './expiry.ts'
@@ -20,18 +21,6 @@ import { Reader } from './reader.ts'
 export interface SocketSink extends Sink {
   /** Says goodbye on the wire after what was written. `reason` is short ASCII. */
   close(code: number, reason: string): void
-}
-
-/** Close codes of PROTOCOL.md §5.6. */
-const CLOSE_CODES: Partial<Record<WireErrorCode, number>> = {
-  'bad-request': 4400,
-  unauthorized: 4401,
-  forbidden: 4403,
-  'forbidden-origin': 4403,
-  timeout: 4408,
-  'too-large': 4413,
-  'too-many': 4429,
-  'rate-limited': 4429,
 }
 
 /** Batches that wait while the hello is being looked at; a client that sends more of them is not read from. */
@@ -216,19 +205,21 @@ export class SocketSession implements Member {
     for (const value of batch) {
       if (this.#state.name !== 'open') return
       const frame = this.#read(value)
-      if (frame?.type !== 'publish') {
+      if (frame?.type !== 'publish' && frame?.type !== 'send') {
         if (frame) this.#take(frame, this.#state)
       } else if (++publishes > limits.publishesPerBatch) {
         const error = refusal('too-many', `a batch may have ${limits.publishesPerBatch} publishes at most`)
         this.#core.telemetry.publishRefused(error, { channel: frame.channel, user: this.user })
-        this.#link.push(errorText(error, { sequence: frame.sequence }))
-      } else {
-        this.#publishes++
-        if (this.#publishes >= limits.publishesInFlight) this.#pause('publishes')
-        void this.#state.publisher.publish(frame).then(this.#published)
-        this.#state.rates.publishCame()
-      }
+        if (frame.type === 'publish') this.#link.push(errorText(error, { sequence: frame.sequence }))
+      } else this.#publish(frame, this.#state)
     }
+  }
+
+  #publish(frame: Publish | Send, { publisher, rates }: OpenState): void {
+    this.#publishes++
+    if (this.#publishes >= this.#core.limits.publishesInFlight) this.#pause('publishes')
+    void (frame.type === 'publish' ? publisher.publish(frame) : publisher.send(frame)).then(this.#published)
+    rates.publishCame()
   }
 
   /** A bad frame is refused, and the link goes on (PROTOCOL.md §10.3). */
@@ -238,12 +229,13 @@ export class SocketSession implements Member {
     } catch (error) {
       const refused = this.#core.asRefusal(error, 'reading a frame')
       this.#core.telemetry.refused(refused, 'frame', { user: this.user })
-      this.#link.push(errorText(refused, concernOf(value)))
+      const concern = concernOf(value)
+      if (concern) this.#link.push(errorText(refused, concern))
       return null
     }
   }
 
-  #take(frame: Exclude<ClientFrame, { readonly type: 'publish' }>, { reader, rates }: OpenState): void {
+  #take(frame: Exclude<ClientFrame, Publish | Send>, { reader, rates }: OpenState): void {
     switch (frame.type) {
       case 'subscribe': {
         const refused = rates.take('subscribe')
@@ -265,9 +257,9 @@ export class SocketSession implements Member {
     }
   }
 
-  readonly #published = (answer: string): void => {
+  readonly #published = (answer: string | null): void => {
     this.#publishes--
-    this.#link.push(answer)
+    if (answer !== null) this.#link.push(answer)
     if (this.#publishes < this.#core.limits.publishesInFlight) this.#resume('publishes')
     this.#sayGoodbye()
   }
@@ -298,7 +290,7 @@ export class SocketSession implements Member {
     this.#link.push(errorText(error))
     this.#core.telemetry.refused(error, 'request', { user: this.user })
     this.#why = knownCode(error.code)
-    this.#finish(CLOSE_CODES[knownCode(error.code)] ?? 4503, error.code)
+    this.#finish(closeCodeOf(knownCode(error.code)), error.code)
   }
 
   #finish(code: number, reason: string): void {

@@ -12,7 +12,14 @@ export interface StoredMessage {
   readonly json: string
   readonly sender?: string
   readonly publisher?: string
+  /** Of those with one key a reader needs the newest alone (PROTOCOL.md §3.14). */
+  readonly conflationKey?: string
+  /** There is nothing more to be known of the key: it is not kept beyond the history. */
+  readonly gone?: true
 }
+
+/** How long a message of a channel is kept: as history, as the newest of its key beyond that, or not at all (PROTOCOL.md §3.13). */
+export type Keep = 'history' | 'none' | { readonly newestOf: string; readonly gone?: boolean }
 
 /** About what a message takes on the wire, in bytes: what `PageLimit.bytes` counts. */
 export const wireBytes = (message: StoredMessage): number =>
@@ -28,6 +35,8 @@ export interface AppendRequest {
   readonly key?: PublishKey
   readonly sender?: string
   readonly publisher?: string
+  /** @default 'history' */
+  readonly keep?: Keep
   /** Hub time after which it must not be appended (PROTOCOL.md §8.5). */
   readonly untilMs?: number
 }

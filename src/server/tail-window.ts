@@ -52,7 +52,7 @@ export class TailWindow {
   }
 
   /** The run that follows `place`, or null when this window does not know the place. */
-  run(channelJson: string, place: Place, limit: PageLimit): EncodedRun | null {
+  run(channel: string, place: Place, limit: PageLimit): EncodedRun | null {
     if (place.epoch !== this.#head.epoch || this.#idAt(place.offset) !== place.id) return null
     const cached = this.#runs.get(place.offset)
     if (cached && cached.count <= limit.messages && cached.bytes <= limit.bytes) return cached
@@ -63,7 +63,7 @@ export class TailWindow {
       if (bytes > limit.bytes && end > first) break
     }
     const more = end < this.#messages.length
-    const run = new EncodedRun(channelJson, place, this.#messages.slice(first, end), more)
+    const run = new EncodedRun(channel, place, this.#messages.slice(first, end), more)
     if (!more) this.#runs.set(place.offset, run)
     return run
   }

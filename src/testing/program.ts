@@ -101,11 +101,11 @@ export const fileFolder = (): {
   }
 }
 
-export const publish = (url: string, channel: string, token?: string): Promise<Response> =>
+export const publish = (url: string, channel: string, token?: string, data: unknown = { n: 1 }): Promise<Response> =>
   fetch(`${url}/publish?channel=${channel}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
-    body: '{"n":1}',
+    body: JSON.stringify(data),
   })
 export const frames = async (response: Response): Promise<{ type: string; [field: string]: unknown }[]> =>
   (await response.json()) as { type: string }[]

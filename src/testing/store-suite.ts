@@ -2,24 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Place } from '../protocol/position.ts'
 import { startOf } from '../protocol/position.ts'
 import type { Notice, Page, PublishKey, Store } from '../server/store.ts'
-
-/** What a store under test offers beside the store itself. */
-export interface StoreFixture {
-  readonly store: Store
-  /** Lets `ms` pass for the store. */
-  readonly advance: (ms: number) => Promise<void>
-  /** The time that `untilMs` is compared with. */
-  readonly wall: () => number
-  /** Forgets the newest messages, as a failover does. */
-  readonly loseTail: (channel: string, count: number) => Promise<unknown>
-  /** Ends one life of a channel. */
-  readonly delete: (channel: string) => Promise<void>
-  readonly close: () => Promise<void>
-}
-
-/** The fixture keeps 10 messages, for 120 s. */
-export const SUITE_MESSAGES = 10
-export const SUITE_AGE_MS = 120_000
+import { SUITE_AGE_MS, SUITE_MESSAGES } from './store-fixture.ts'
+import type { StoreFixture } from './store-fixture.ts'
+import { storeKindsSuite } from './store-kinds-suite.ts'
 
 const ALL = { messages: 1000, bytes: 1_000_000 }
 const key = (sequence: number, userId = 'ann', client = 'c'): PublishKey => ({ userId, client, sequence })
@@ -305,5 +290,7 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
         expect(heard).toEqual([])
       })
     })
+
+    describe('kinds', () => storeKindsSuite(() => fixture))
   })
 }

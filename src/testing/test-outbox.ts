@@ -15,6 +15,7 @@ export const fakeCarrier = (duplex: boolean) => {
   const waiting: { resolve(): void; reject(end: LinkEnd): void }[] = []
   const carrier: Carrier = {
     duplex,
+    full: false,
     send(frames) {
       batches.push(frames.map((frame) => JSON.parse(frame) as Publish))
       return duplex

@@ -80,6 +80,8 @@ export interface Slots {
 }
 
 export interface Link {
+  /** More than 64 KiB wait to be taken by the network; only where that can be told. */
+  readonly full?: boolean
   /**
    * T4: sends one batch, in call order; rejects with a `LinkEnd`, never throws. Resolves when it was handed to the network
    * (duplex) or answered (not duplex: the answer came through `data` just before).

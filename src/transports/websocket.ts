@@ -10,6 +10,7 @@ export interface WebSocketOptions {
 export interface WebSocketLike {
   readonly readyState: number
   readonly protocol: string
+  readonly bufferedAmount?: number
   onopen: ((event: never) => void) | null
   onerror: ((event: never) => void) | null
   onmessage: ((event: never) => void) | null
@@ -73,6 +74,9 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
 
     return {
       close,
+      get full() {
+        return (socket?.bufferedAmount ?? 0) > 65_536
+      },
       send: async (batch) => {
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- T4: the contract rejects with plain facts
         if (socket?.readyState !== 1) throw { code }

@@ -8,6 +8,8 @@ export interface Names {
   readonly meta: string
   /** Stream: the messages. */
   readonly log: string
+  /** Of a conflated channel, hash: the offset of the newest message of each key; stream: those of them that left the log. */
+  readonly newest: readonly [offsets: string, kept: string]
   /** Hash and sorted sets: the window of publish keys. */
   readonly window: readonly [values: string, sequenced: string, plain: string, last: string]
   /** Pub/Sub: each append. */
@@ -19,6 +21,7 @@ export const namesOf = (prefix: string, channel: string): Names => {
   return {
     meta: name('meta'),
     log: name('log'),
+    newest: [name('newest'), name('kept')],
     window: [name('keys'), name('sequenced'), name('plain'), name('last')],
     notice: name('notice'),
   }

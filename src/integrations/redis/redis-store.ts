@@ -4,6 +4,7 @@ import type { Environment } from '../../server/environment.ts'
 import type {
   Appended,
   AppendRequest,
+  Keep,
   Notice,
   Page,
   PageLimit,
@@ -90,11 +91,11 @@ export class RedisStore implements Store {
   }
 
   async append(channel: string, request: AppendRequest): Promise<Appended> {
-    const { meta, log, window, notice } = namesOf(this.#prefix, channel)
+    const { meta, log, newest, window, notice } = namesOf(this.#prefix, channel)
     const { json, sender, publisher = '', untilMs = '' } = request
     const reply = await this.#connection.run(
       appendScript,
-      [meta, log, ...window],
+      [meta, log, ...newest, ...window],
       [
         ...this.#common(),
         json,
@@ -108,6 +109,7 @@ export class RedisStore implements Store {
         String(WINDOW_KEYS),
         String(WINDOW_CLIENTS),
         notice,
+        ...keepingOf(request.keep),
       ],
     )
     const [kind, position = ''] = reply as Entry
@@ -118,19 +120,23 @@ export class RedisStore implements Store {
   }
 
   async read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page> {
-    const { meta, log } = namesOf(this.#prefix, channel)
+    const { meta, log, newest } = namesOf(this.#prefix, channel)
     const most = [limit.messages, limit.bytes].map((bound) => String(Math.min(bound, Number.MAX_SAFE_INTEGER)))
-    const reply = await this.#connection.run(readScript, [meta, log], [...this.#common(), ...startOf(from), ...most])
+    const reply = await this.#connection.run(
+      readScript,
+      [meta, log, ...newest],
+      [...this.#common(), ...startOf(from), ...most],
+    )
     const [epoch, reason, offset, id, more, entries] = reply as [
       string,
       string,
       string,
       string,
       string,
-      readonly Entry[],
+      readonly (readonly [offset: string, fields: Entry])[],
     ]
     const after: Place = { epoch, offset: Number(offset), id }
-    const messages = entries.map((entry, index) => messageOf(entry, after.offset + index + 1))
+    const messages = entries.map(([at, fields]) => messageOf(fields, Number(at)))
     const page: Page = { after, messages, more: more === '1' }
     if (reason === '' || typeof from !== 'object' || !('after' in from)) return page
     return { ...page, gap: { from: from.after, to: after, reason: reason as 'epoch' | 'trimmed' | 'lost-tail' } }
@@ -195,6 +201,8 @@ interface NoticeHead {
     readonly timeMs: string
     readonly sender?: string
     readonly publisher?: string
+    readonly conflationKey?: string
+    readonly gone?: true
   }
 }
 
@@ -205,9 +213,19 @@ const messageOf = (entry: Entry, offset: number): StoredMessage => {
     const at = rest.findIndex((text, index) => index % 2 === 0 && text === name)
     return at < 0 ? undefined : rest[at + 1]
   }
-  const [sender, publisher] = [given('s'), given('p')]
-  return { ...message, ...(sender !== undefined && { sender }), ...(publisher !== undefined && { publisher }) }
+  const [sender, publisher, conflationKey] = [given('s'), given('p'), given('k')]
+  return {
+    ...message,
+    ...(sender !== undefined && { sender }),
+    ...(publisher !== undefined && { publisher }),
+    ...(conflationKey !== undefined && { conflationKey }),
+    ...(given('g') !== undefined && { gone: true as const }),
+  }
 }
+
+/** How a message is kept, its conflation key, and whether there is nothing more to be known of that. */
+const keepingOf = (keep: Keep = 'history'): string[] =>
+  typeof keep === 'string' ? [keep, '', ''] : ['newest', keep.newestOf, keep.gone ? '1' : '']
 
 const startOf = (from: ReadFrom): string[] => {
   if (typeof from === 'string') return [from, '', '0', '']
