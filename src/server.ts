@@ -13,6 +13,7 @@ export type { AttachableServer } from './server/attach.ts'
 export type { Action, Authorize, AuthorizeQuestion, User } from './server/authorize.ts'
 export type { Authenticate, HookRequest, HubFailure } from './server/hub-core.ts'
 export type { ChannelKind, KindName } from './server/channel-kinds.ts'
+export type { Handler, HubRequest } from './server/handlers.ts'
 export { channelRules } from './server/channel-rules.ts'
 export type { AnyUser, ChannelPermit, ChannelRule } from './server/channel-rules.ts'
 export type {

@@ -6,7 +6,7 @@ import type { PageSignal } from './page-signals.ts'
 import { createSubscription } from './public-subscription.ts'
 import type { SubscriptionEnv } from './public-subscription.ts'
 import { createReader } from './reading.ts'
-import type { Client, ClientEvents, Message } from './types.ts'
+import type { ClientEvents, Client, Message } from './types.ts'
 
 /** Puts the parts together. `listenToPage` tells what the page does; it returns the undo. */
 export const assembleClient = <Ch extends object>(
@@ -71,6 +71,9 @@ export const assembleClient = <Ch extends object>(
   return {
     get state() {
       return live.state
+    },
+    get publisher() {
+      return live.hub?.publisher ?? null
     },
     subscribe: ((channel: string, listener: (message: Message) => unknown, subscribeOptions = {}) =>
       createSubscription(subscriptionEnv, channel, listener, subscribeOptions).subscription) as Client<Ch>['subscribe'],

@@ -19,7 +19,11 @@ const LATER = ['rate-limited', 'unavailable', 'internal', 'timeout', 'outbox-ful
 
 interface Item {
   /** What is sent. Its `until` is hub time, set at the first send and unchanged since (PROTOCOL.md §8.5). */
-  readonly frame: Omit<Publish, 'key' | 'until'> & { readonly key: string | undefined; until: number }
+  readonly frame: Omit<Publish, 'key' | 'until' | 'reply'> & {
+    readonly key: string | undefined
+    readonly reply: boolean | undefined
+    until: number
+  }
   readonly bytes: number
   readonly signal: AbortSignal | undefined
   /** The carrier has it, and may still answer. */
@@ -189,13 +193,13 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       on.send([JSON.stringify(frame)]).then(sent, sent)
       return true
     },
-    publish: (channel, data, { key, signal, timeoutMs = DEFAULT_TIMEOUT_MS }) =>
+    publish: (channel, data, { key, signal, reply, timeoutMs = DEFAULT_TIMEOUT_MS }) =>
       new Promise((resolve, rejectPromise) => {
         const { bytes, copy } = contentOf(channel, data)
         check(/^[!-~]{1,128}$/.test(key ?? '-'), channel, 'key: 1 to 128 visible ASCII characters')
         check(items.length < maxOutbox, channel, `${maxOutbox} publishes wait already`, 'outbox-full')
         items.push({
-          frame: { type: 'publish', channel, sequence: nextSequence++, until: 0, key, data: copy },
+          frame: { type: 'publish', channel, sequence: nextSequence++, until: 0, key, reply, data: copy },
           bytes,
           signal,
           inFlight: false,

@@ -90,6 +90,15 @@ export interface PublishOptions {
   readonly signal?: AbortSignal | undefined
   /** Longest wait for the hub's answer, in ms. @default 300000 */
   readonly timeoutMs?: number | undefined
+  /** A handler is to answer, in the channel of PROTOCOL.md §8.12; `request` sets it, and reads that. @default false */
+  readonly reply?: boolean | undefined
+}
+
+export interface RequestOptions {
+  /** Gives up: rejects as `aborted` while nothing was sent, as `unknown` after that. */
+  readonly signal?: AbortSignal | undefined
+  /** Longest wait for the answer, in ms. @default 30000 */
+  readonly timeoutMs?: number | undefined
 }
 
 /** A resolved publish: the store has the message. */
@@ -113,6 +122,8 @@ export interface Subscription<C extends string = string> {
 
 export interface Client<Ch extends object = Untyped> {
   readonly state: ClientState
+  /** What marks its messages for the hub (PROTOCOL.md §4.4); null before the first welcome. */
+  readonly publisher: string | null
   /** Throws `invalid-argument` on a bad name or start, `closed` after `close()`. */
   subscribe<C extends ChannelOf<Ch>>(
     channel: C,

@@ -41,7 +41,17 @@ export interface Publish {
   readonly sequence: number
   readonly until?: number
   readonly key?: string
+  /** An answer is wanted (§8.12). */
+  readonly reply?: boolean
   readonly data: unknown
+}
+
+/** What an answer of a handler has as its data (PROTOCOL.md §8.12). */
+export interface Reply {
+  /** Of the ack. */
+  readonly id: string
+  readonly data?: unknown
+  readonly error?: { readonly code: string; readonly message: string }
 }
 
 /** PROTOCOL.md §8.10. */
@@ -152,3 +162,9 @@ export const SUBPROTOCOL = 'holdfast.1'
 
 /** Content type of every answer that is not a stream (PROTOCOL.md §6.2). */
 export const CONTENT_TYPE = 'application/holdfast+json'
+
+/** What the hub's own channels begin with (PROTOCOL.md §8.13). */
+export const OWN = '$'
+
+/** The channel in which a client finds the answers to its requests (PROTOCOL.md §8.12). */
+export const repliesOf = (publisher: string): string => `${OWN}replies:${publisher}`

@@ -189,7 +189,7 @@ const readPosition = (value: unknown, field: string): string => {
 }
 
 const readPublish = (fields: Fields): Publish => {
-  const { channel, sequence, until, key, data } = fields
+  const { channel, sequence, until, key, reply, data } = fields
   if (!isCount(sequence, 1)) throw wrong('sequence', sequence, 'a whole number from 1 to 2^53 − 1')
   if (until !== undefined && (typeof until !== 'number' || !Number.isFinite(until))) {
     throw wrong('until', until, 'a time in milliseconds since 1970')
@@ -197,6 +197,7 @@ const readPublish = (fields: Fields): Publish => {
   if (key !== undefined && (typeof key !== 'string' || !isPublishKey(key))) {
     throw wrong('key', key, '1 to 128 visible ASCII characters')
   }
+  if (reply !== undefined && typeof reply !== 'boolean') throw wrong('reply', reply, 'true or false')
   if (data === undefined) throw wrong('data', data, 'any JSON value')
   return {
     type: 'publish',
@@ -205,6 +206,7 @@ const readPublish = (fields: Fields): Publish => {
     data,
     ...(until === undefined ? {} : { until }),
     ...(key === undefined ? {} : { key }),
+    ...(reply ? { reply } : {}),
   }
 }
 

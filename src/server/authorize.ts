@@ -3,6 +3,7 @@ import type { HoldfastError } from '../base/errors.ts'
 import type { Counters } from './counters.ts'
 import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
+import { OWN, repliesOf } from '../protocol/frames.ts'
 
 // A type, for an interface would not do where any field may be.
 /** Who is at the other end: what every user has that `authenticate` returns. One of the application's own may have more. */
@@ -67,10 +68,15 @@ export class Authorizer {
     this.#context = context
   }
 
-  check(question: AuthorizeQuestion): Permission | Promise<Permission> {
-    const { user, channel } = question
+  /** `publisher`: the tag of the client who reads. */
+  check(question: AuthorizeQuestion, publisher?: string): Permission | Promise<Permission> {
+    const { user, action, channel } = question
     // The link is about to end, and the client asks again on the next one.
     if (user?.expiresMs !== undefined && user.expiresMs <= this.#context.clock.wall()) return EXPIRED
+    if (channel.startsWith(OWN)) {
+      const isHis = action === 'subscribe' && publisher !== undefined && channel === repliesOf(publisher)
+      return isHis ? { allowed: true, untilMs: Infinity } : this.#permission(false, question)
+    }
     const key = this.#keyOf(question)
     const known = this.#kept.get(key)?.answer
     if (known instanceof Promise) return known

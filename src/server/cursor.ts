@@ -24,6 +24,8 @@ export interface ReaderContext {
 export interface CursorOwner {
   readonly link: Link
   readonly user: User | null
+  /** The tag of the client. */
+  readonly publisher: string | undefined
   /** Puts the cursor behind those that wait for their turn to read. */
   queue(cursor: Cursor): void
   /** Reads for those that wait. Not to be called while a tail is being flushed. */
@@ -194,7 +196,10 @@ export class Cursor implements HeadReader {
 
   #check(): Permission | Promise<Permission> {
     const { channel } = this.request
-    return this.#context.authorizer.check({ user: this.#owner.user, action: 'subscribe', channel })
+    return this.#context.authorizer.check(
+      { user: this.#owner.user, action: 'subscribe', channel },
+      this.#owner.publisher,
+    )
   }
 
   #withPermission(go: () => void): void {

@@ -8,6 +8,7 @@ import type { Authorize, User } from './authorize.ts'
 import { publisherTag, userTag } from './digest.ts'
 import type { Environment } from './environment.ts'
 import { refusal, welcomeText } from './frame-text.ts'
+import { Handlers } from './handlers.ts'
 import type { HubLimits } from './limits.ts'
 import { Links } from './links.ts'
 import type { HubLogger } from './logger.ts'
@@ -69,6 +70,7 @@ export class HubCore {
   readonly turns: TurnFlush
   readonly tails: Tails
   readonly authorizer: Authorizer
+  readonly handlers: Handlers
   readonly publisher: Publisher
   readonly links: Links
   readonly admission: Admission
@@ -91,11 +93,13 @@ export class HubCore {
     this.turns = new TurnFlush(environment, (error) => report(error, 'the end of a turn'))
     this.tails = new Tails({ store, clock, limits, kindOf: options.kindOf, turns: this.turns, report })
     this.authorizer = new Authorizer(options.authorize, { clock, limits, report, counters: telemetry.counters })
+    this.handlers = new Handlers({ store, clock, limits, report })
     this.publisher = new Publisher({
       store,
       authorizer: this.authorizer,
       limits,
       kindOf: options.kindOf,
+      handlers: this.handlers,
       report,
       telemetry,
     })

@@ -3,6 +3,7 @@ import type { Authorize, User } from './authorize.ts'
 import type { ChannelKind } from './channel-kinds.ts'
 import type { Authenticate, HubFailure } from './hub-core.ts'
 import type { HubMetrics } from './counters.ts'
+import type { Handler } from './handlers.ts'
 import type { HubInspection } from './inspect.ts'
 import type { HubLimits } from './limits.ts'
 import type { HubLogger } from './logger.ts'
@@ -93,6 +94,12 @@ export interface Hub<Channels extends object = Untyped> {
     data: DataOf<Channels, Channel>,
     options?: HubPublishOptions,
   ): Promise<{ readonly position: string; readonly id: string }>
+  /**
+   * Answers what clients ask by `client.request`, on the channels of a pattern: literal text, `*`, `{userId}`. Whoever may publish to the channel may
+   * ask. Each request is handled once, at one hub; so all hubs on a store need the same handlers. Returns the function that undoes it.
+   * @throws TypeError
+   */
+  handle<Data = unknown>(channel: string, handler: Handler<Data>): () => void
   /**
    * Makes all hubs on the store ask again what a user may: on one channel, or who it is at all; then its links end and are to come back
    * with another token. Done at this hub at once; resolves when the store has told the others. A hub that is cut off from the store misses

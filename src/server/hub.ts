@@ -4,6 +4,7 @@ import { channelKinds } from './channel-kinds.ts'
 import type { Environment } from './environment.ts'
 import { answerFetch } from './fetch.ts'
 import { Gateway } from './gateway.ts'
+import type { Handler } from './handlers.ts'
 import { HubCore } from './hub-core.ts'
 import type { HookRequest } from './hub-core.ts'
 import type { Hub, HubOptions, Untyped } from './hub-types.ts'
@@ -53,6 +54,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
 
   const close = async (): Promise<void> => {
     await core.links.drain()
+    await core.handlers.settled()
     for (const detach of undo) detach()
     core.tails.close()
     core.revocations.close()
@@ -75,6 +77,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
     },
     fetch: (request) => answerFetch(gateway, request),
     publish: (channel, data, { key } = {}) => publishOwn(core, { channel, data, key }),
+    handle: (channel, handler) => core.handlers.add(channel, handler as Handler),
     revoke: (revocation) => core.revocations.revoke(revocation),
     get health() {
       const status = core.links.draining ? ('draining' as const) : ('ready' as const)

@@ -58,6 +58,10 @@ export interface HubLimits {
   readonly publishesInFlight: number
   /** Time for the publishes of one request; those not begun by then are refused, and come again. @default 2000 */
   readonly publishMs: number
+  /** Time that a handler of `hub.handle` has for its answer. @default 30000 */
+  readonly requestMs: number
+  /** Requests that are with handlers at one time; above it they are refused for now. @default 1000 */
+  readonly requests: number
   /** From the start of a link or request to its valid hello. @default 10000 */
   readonly helloMs: number
   /** A link that took no byte for so long is destroyed. @default 60000 */
@@ -135,6 +139,8 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   refusalsPerMinutePerLink: 20_000,
   publishesInFlight: 256,
   publishMs: 2000,
+  requestMs: 30_000,
+  requests: 1000,
   helloMs: 10_000,
   stallMs: 60_000,
   holdMs: 25_000,

@@ -1,5 +1,7 @@
 import { HoldfastError, isHoldfastError } from '../base/errors.ts'
 import { formatPosition } from '../protocol/position.ts'
+import { OWN } from '../protocol/frames.ts'
+import { refusal } from './frame-text.ts'
 import { keepOf, keyWanted } from './channel-kinds.ts'
 import type { KindOf } from './channel-kinds.ts'
 import { isPublishKey, readChannel } from '../protocol/validate-client-frames.ts'
@@ -78,7 +80,9 @@ const append = async (
 
 const checkChannel = (channel: unknown): void => {
   try {
-    readChannel(channel, 'channel')
+    if (readChannel(channel, 'channel').startsWith(OWN)) {
+      throw refusal('forbidden', `names that begin with ${OWN} are the hub's own`)
+    }
   } catch (cause) {
     throw new HoldfastError('invalid-argument', isHoldfastError(cause) ? cause.message : 'a bad name', {
       field: 'channel',

@@ -11,6 +11,8 @@ import type { ReadFrom } from './store.ts'
 
 export interface PollChannelOwner {
   readonly user: User | null
+  /** The tag of the client. */
+  readonly publisher: string | undefined
   /** A channel is settled, or has news. */
   changed(): void
 }
@@ -214,11 +216,10 @@ export class PollChannel implements HeadReader {
   }
 
   #check(): Permission | Promise<Permission> {
-    return this.#context.authorizer.check({
-      user: this.#owner.user,
-      action: 'subscribe',
-      channel: this.#request.channel,
-    })
+    return this.#context.authorizer.check(
+      { user: this.#owner.user, action: 'subscribe', channel: this.#request.channel },
+      this.#owner.publisher,
+    )
   }
 
   #isEnded(): boolean {

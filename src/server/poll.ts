@@ -16,6 +16,8 @@ export interface PollQuestion {
   /** Text of the welcome that the answer begins with. */
   readonly welcome: string
   readonly user: User | null
+  /** The tag of the client; undefined where there is none. */
+  readonly publisher: string | undefined
   readonly expiry: Expiry
   readonly channels: readonly ChannelRequest[]
   /** 0: answered at once. */
@@ -45,7 +47,7 @@ export class Poll implements Flushable {
     this.#answer = answer
     // The last request of a channel is the one that counts.
     const requests = new Map(question.channels.map((request) => [request.channel, request]))
-    const owner = { user: question.user, changed: () => this.#touch() }
+    const owner = { user: question.user, publisher: question.publisher, changed: () => this.#touch() }
     const { answerBytes, channelsPerReader } = context.limits
     const share = Math.max(answerBytes / Math.max(1, requests.size), 16_384)
     const all = [...requests.values()]

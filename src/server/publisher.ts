@@ -7,6 +7,8 @@ import type { KindOf } from './channel-kinds.ts'
 import { publisherTag } from './digest.ts'
 import { ackText, errorText, refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
+import { claimsOf } from './handlers.ts'
+import type { Handlers } from './handlers.ts'
 import type { AppendRequest, Store } from './store.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -15,6 +17,7 @@ export interface PublisherContext {
   readonly authorizer: Authorizer
   readonly limits: HubLimits
   readonly kindOf: KindOf
+  readonly handlers: Handlers
   readonly report: (error: unknown, context: string) => void
   readonly telemetry: Telemetry
 }
@@ -38,9 +41,9 @@ export class Publisher {
   /** The publishing side of one link of a client; for HTTP, of one request. `take` takes a token, or says why there is none. */
   link(user: User | null, client: string, take: () => HoldfastError | null): PublishLink {
     const lane = `${client}${user === null ? '' : `:${user.userId}`}`
-    const append = async (request: AppendRequest, channel: string): Promise<Outcome> => {
+    const append: Append = async (request, channel, asker) => {
       const refused = take()
-      return refused ? { refused } : this.append(user, channel, request)
+      return refused ? { refused } : this.append(user, channel, request, asker)
     }
     return new PublishLink(user, client, append, {
       inTurn: (task) => this.#inTurn(lane, task),
@@ -48,17 +51,22 @@ export class Publisher {
     })
   }
 
-  /** One publish, checked and appended. Never rejects. */
-  async append(user: User | null, channel: string, request: AppendRequest): Promise<Outcome> {
+  /** One publish, checked and appended. `asker`: the tag of the client that wants the answer of a handler. Never rejects. */
+  async append(user: User | null, channel: string, request: AppendRequest, asker?: string): Promise<Outcome> {
     const { telemetry } = this.#context
-    const outcome = await this.#append(user, channel, request)
+    const outcome = await this.#append(user, channel, request, asker)
     if ('refused' in outcome) telemetry.publishRefused(outcome.refused, { channel, user })
     else telemetry.published(outcome.repeated ? 'repeated' : 'appended')
     return outcome
   }
 
-  async #append(user: User | null, channel: string, request: AppendRequest): Promise<Outcome> {
-    const { store, authorizer, limits, kindOf, report } = this.#context
+  async #append(
+    user: User | null,
+    channel: string,
+    request: AppendRequest,
+    asker: string | undefined,
+  ): Promise<Outcome> {
+    const { authorizer, limits, handlers } = this.#context
     const bytes = Buffer.byteLength(request.json)
     if (bytes > limits.dataBytes) {
       const message = `the data has ${bytes} bytes of JSON; one message may have ${limits.dataBytes} at most`
@@ -67,11 +75,33 @@ export class Publisher {
     const known = authorizer.check({ user, action: 'publish', channel })
     const permission = known instanceof Promise ? await known : known
     if (!permission.allowed) return { refused: permission.refused }
-    const kind = kindOf(channel)
+    const handler = handlers.find(channel, user)
+    if (!handler && !asker) return this.#store(channel, request)
+    if (!handler) {
+      return { refused: refusal('not-found', `nobody answers requests on the channel ${JSON.stringify(channel)}`) }
+    }
+    const refused = handlers.refuse()
+    if (refused) return { refused }
+    const outcome = await this.#take(claimsOf(channel), { ...request, keep: 'none' })
+    // Whoever has the key runs it, and nobody again.
+    if ('place' in outcome && !outcome.repeated) {
+      handlers.run(handler, { channel, data: JSON.parse(request.json), user, id: outcome.place.id }, asker)
+    }
+    return outcome
+  }
+
+  /** As the kind of the channel wants it. */
+  async #store(channel: string, request: AppendRequest): Promise<Outcome> {
+    const kind = this.#context.kindOf(channel)
     const keep = keepOf(kind, kind.by === undefined ? undefined : JSON.parse(request.json))
     if (!keep) return { refused: refusal('bad-request', keyWanted(kind), { field: 'data' }) }
+    return this.#take(channel, { ...request, keep })
+  }
+
+  async #take(channel: string, request: AppendRequest): Promise<Outcome> {
+    const { store, report } = this.#context
     try {
-      const appended = await store.append(channel, keep === 'history' ? request : { ...request, keep })
+      const appended = await store.append(channel, request)
       if (appended.kind !== 'appended') return { refused: refusals[appended.kind]() }
       return { place: appended.place, repeated: appended.duplicate }
     } catch (error) {
@@ -110,6 +140,8 @@ const refusals = {
     }),
 } as const
 
+type Append = (request: AppendRequest, channel: string, asker?: string) => Promise<Outcome>
+
 interface Lane {
   inTurn<Result>(task: () => Promise<Result>): Promise<Result>
   /** A publish was turned away before it came to be appended. */
@@ -120,19 +152,14 @@ interface Lane {
 export class PublishLink {
   readonly #user: User | null
   readonly #client: string
-  readonly #append: (request: AppendRequest, channel: string) => Promise<Outcome>
+  readonly #append: Append
   readonly #lane: Lane
   readonly #publisher: string
   #refused = Infinity
   /** The highest that was turned away behind it. */
   #behind = 0
 
-  constructor(
-    user: User | null,
-    client: string,
-    append: (request: AppendRequest, channel: string) => Promise<Outcome>,
-    lane: Lane,
-  ) {
+  constructor(user: User | null, client: string, append: Append, lane: Lane) {
     this.#user = user
     this.#client = client
     this.#append = append
@@ -165,7 +192,10 @@ export class PublishLink {
       this.#lane.refused(refused, frame.channel)
       return errorText(refused, { sequence })
     }
-    const outcome = isLate() ? { refused: refusals.late() } : await this.#append(this.#request(frame), frame.channel)
+    const asker = frame.reply ? this.#publisher : undefined
+    const outcome = isLate()
+      ? { refused: refusals.late() }
+      : await this.#append(this.#request(frame), frame.channel, asker)
     if ('place' in outcome) {
       if (sequence === this.#refused) this.#refused = Infinity
       return ackText(sequence, outcome.place)

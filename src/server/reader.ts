@@ -13,15 +13,18 @@ const MOST_READS = 4
 export class Reader implements CursorOwner {
   readonly link: Link
   readonly user: User | null
+  readonly publisher: string | undefined
   readonly #context: ReaderContext
   readonly #cursors = new Map<string, Cursor>()
   #waiting: Cursor[] = []
   #reads = 0
   #pumping = false
 
-  constructor(link: Link, user: User | null, context: ReaderContext) {
+  /** `publisher`: the tag of the client; undefined where there is none. */
+  constructor(link: Link, user: User | null, publisher: string | undefined, context: ReaderContext) {
     this.link = link
     this.user = user
+    this.publisher = publisher
     this.#context = context
     link.onRoom = () => this.pump()
   }

@@ -7,6 +7,7 @@ import { knownCode } from './counters.ts'
 import type { LinkEnd } from './counters.ts'
 import { Expiry, REVOKED } from './expiry.ts'
 import type { Goodbye } from './expiry.ts'
+import { publisherTag } from './digest.ts'
 import { errorText, goodbyeText, refusal } from './frame-text.ts'
 import type { HookRequest, HubCore } from './hub-core.ts'
 import { bearer, checkToken } from './token.ts'
@@ -174,7 +175,7 @@ export class SocketSession implements Member {
       const heartbeatMs = core.heartbeatMs(hello.heartbeatMs)
       this.#link = this.#newLink(heartbeatMs)
       this.#link.push(core.welcome(hello, user, heartbeatMs))
-      const reader = new Reader(this.#link, user, core)
+      const reader = new Reader(this.#link, user, publisherTag(hello.client), core)
       const publisher = core.publisher.link(user, hello.client, () => rates.take('publish'))
       const expiry = new Expiry(user, hello.client, core)
       this.user = user

@@ -37,6 +37,8 @@ export interface StreamQuestion {
   readonly welcome: string
   readonly heartbeatMs: number
   readonly user: User | null
+  /** The tag of the client; undefined where there is none. */
+  readonly publisher: string | undefined
   readonly expiry: Expiry
   readonly channels: readonly ChannelRequest[]
   /** True for a `GET`: each event that moves a position has an `id:` with all of them (PROTOCOL.md §6.7). */
@@ -76,7 +78,7 @@ export class StreamSession implements StreamIn, Member {
       core,
       { heartbeatMs: question.heartbeatMs, beatsAfterBurst: true, nowMs: core.now() },
     )
-    this.#reader = new Reader(this.#link, question.user, core)
+    this.#reader = new Reader(this.#link, question.user, question.publisher, core)
     this.#leave = core.links.add(this)
     this.#link.push(question.welcome)
     for (const request of question.channels) this.#reader.add(request)

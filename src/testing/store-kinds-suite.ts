@@ -23,10 +23,10 @@ export const storeKindsSuite = (fixtureOf: () => StoreFixture): void => {
     return places
   }
   const read = (from: ReadFrom, limit = ALL): Promise<Page> => fixtureOf().store.read('a', from, limit)
-  const texts = ({ messages }: Page): unknown[] => messages.map(({ json }) => JSON.parse(json))
+  const texts = ({ messages }: Page): unknown[] => messages.map(({ json }) => JSON.parse(json) as unknown)
   const newest = ({ messages }: Page): unknown[] =>
-    [...new Map(messages.map(({ conflationKey, json }) => [conflationKey, json])).values()].map((json) =>
-      JSON.parse(json),
+    [...new Map(messages.map(({ conflationKey, json }) => [conflationKey, json])).values()].map(
+      (json) => JSON.parse(json) as unknown,
     )
 
   it('§3.14 conflated: the newest of each key outlives the history', async () => {

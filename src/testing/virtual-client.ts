@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import { assembleClient } from '../client/client.ts'
+import { createRequests } from '../client/requests.ts'
 import type { PageSignal } from '../client/page-signals.ts'
 import { TIMING } from '../client/timing.ts'
-import type { Client, CommonOptions } from '../client/types.ts'
+import type { RequestingClient } from '../client/request-types.ts'
+import type { CommonOptions } from '../client/types.ts'
 import type { TransportName } from '../transports/transport.ts'
 import { words } from '../client/words.ts'
 import { longPoll, poll } from '../transports/poll.ts'
@@ -10,7 +12,7 @@ import { sse } from '../transports/sse.ts'
 import { webSocket } from '../transports/websocket.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
 
-export interface VirtualClient extends Client {
+export interface VirtualClient extends RequestingClient {
   /** Plays a signal of the page. */
   signal(signal: PageSignal): void
 }
@@ -42,5 +44,8 @@ export const createVirtualClient = (
     },
     words,
   })
-  return Object.assign(client, { signal: (signal: PageSignal) => heard(signal) })
+  return Object.assign(client, {
+    request: createRequests(client, clock),
+    signal: (signal: PageSignal) => heard(signal),
+  })
 }
