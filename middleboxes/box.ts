@@ -21,6 +21,8 @@ export interface Place<Door extends string> {
   /** Its configuration, filled in. */
   readonly config: string
   readonly ports: Readonly<Record<Door, number>>
+  /** Ports of the hubs behind it, `hub1` first. */
+  readonly hubs: Readonly<Record<string, number>>
 }
 
 /** How to start a program between client and hub. */
@@ -93,7 +95,7 @@ const launch = async <Door extends string>(
   writeFileSync(config, fillIn(text, { folder, ...hubs, ...ports }))
   const log = openSync(logFile, 'a')
   if (NOBODY.uid) for (const path of [folder, config, logFile]) chownSync(path, NOBODY.uid, NOBODY.gid)
-  const child = spawn(program, args({ folder, config, ports }), {
+  const child = spawn(program, args({ folder, config, ports, hubs }), {
     cwd: folder,
     stdio: ['ignore', log, log],
     env: { PATH: process.env['PATH'], TMPDIR: folder },

@@ -1,17 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { deploySite } from './deploy-site.ts'
 import { describeBox } from './describe-box.ts'
 import { carries } from './faults.ts'
 import { TRANSPORTS, visit } from './visitor.ts'
-
-/** deploy/nginx.conf with these two hubs behind it, on this port. */
-const siteOf = (port: number, hubs: readonly string[]): string => {
-  const text = readFileSync(fileURLToPath(new URL('../deploy/nginx.conf', import.meta.url)), 'utf8')
-  return text
-    .replace('server 127.0.0.1:8080;', hubs.map((hub) => `server 127.0.0.1:${hub};`).join(' '))
-    .replace('listen 80;', `listen 127.0.0.1:${port};`)
-}
 
 describeBox(
   {
@@ -20,9 +12,8 @@ describeBox(
     template: 'nginx-deploy.conf',
     doors: ['site'],
     hubs: 2,
-    args: ({ folder, config, ports }) => {
-      const [, ...hubs] = /Hubs: (\d+) and (\d+)/.exec(readFileSync(config, 'utf8')) ?? []
-      writeFileSync(`${folder}/site.conf`, siteOf(ports.site, hubs))
+    args: ({ folder, config, ports, hubs }) => {
+      writeFileSync(`${folder}/site.conf`, deploySite([ports.site], Object.values(hubs)))
       return ['-p', folder, '-c', config, '-e', `${folder}/log`]
     },
   },

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Answers } from './answers.ts'
 import { ConfigError, StartError } from './config-error.ts'
 import { readTextFile } from './config-file.ts'
 import { quoted } from './quoted.ts'
@@ -15,16 +16,17 @@ const answer404: RequestListener = (_request, response) => {
 /** Node looks after slow requests this often; its own 30 s let them pile up. */
 const CHECK_MS = 5000
 
-/** A server by the settings, which does not listen yet. @throws StartError */
-export const makeServer = (config: Config, listener: RequestListener = answer404): Server => {
+/** A server by the settings, which does not listen yet; `answers` gets what it answers. @throws StartError */
+export const makeServer = (config: Config, { ServerResponse }: Pick<Answers, 'ServerResponse'>): Server => {
   const idleMs = config.keepAliveSeconds * 1000
   // The headers of the next request may come at the last moment of an idle connection.
   const timing = { keepAliveTimeout: idleMs, headersTimeout: idleMs + CHECK_MS, connectionsCheckingInterval: CHECK_MS }
-  if (config.tlsCert === undefined || config.tlsKey === undefined) return createServer(timing, listener)
+  const options = { ...timing, ServerResponse }
+  if (config.tlsCert === undefined || config.tlsKey === undefined) return createServer(options, answer404)
   const cert = readPem(config.tlsCert, 'tlsCert')
   const key = readPem(config.tlsKey, 'tlsKey')
   try {
-    return createTlsServer({ ...timing, cert, key }, listener)
+    return createTlsServer({ ...options, cert, key }, answer404)
   } catch (error) {
     const why = error instanceof Error ? error.message : 'they do not fit'
     throw new StartError(`tlsCert ${config.tlsCert} and tlsKey ${config.tlsKey} cannot be used: ${quoted(why)}`)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { generate } from 'selfsigned'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
@@ -52,6 +52,21 @@ describe('holdfast serve', () => {
     expect(await whole).toContain('"goodbye"')
     await held
     expect(await code).toBe(0)
+  })
+
+  it('S18 connections that wait for no answer do not hold up the end', async () => {
+    // Longer than this test has.
+    const program = dev('--drain-seconds', '600')
+    const url = await program.url()
+    const { hostname, port } = new URL(url)
+    const spare = connect(Number(port), hostname)
+    await once(spare, 'connect')
+    // Its connection is kept, and falls idle when the drain has begun.
+    const held = fetch(`${url}/poll?channel=a&wait=20000&since=last:0`).then(frames)
+    await publish(url, 'other')
+    expect(await program.stop()).toBe(0)
+    expect((await held)[0]).toMatchObject({ type: 'welcome' })
+    spare.destroy()
   })
 
   it('a second signal ends it at once, with 1', async () => {

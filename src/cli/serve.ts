@@ -8,6 +8,7 @@ import type { Hub } from '../server/hub-types.ts'
 import { errorFacts } from '../server/logger.ts'
 import type { HubLogger } from '../server/logger.ts'
 import type { Store } from '../server/store.ts'
+import { Answers } from './answers.ts'
 import { jsonLog } from './json-log.ts'
 import { listen, makeServer, where } from './listen.ts'
 import { metricsServer } from './metrics-server.ts'
@@ -32,6 +33,8 @@ interface Running {
   readonly hub: Hub
   readonly store: Store
   readonly servers: readonly Server[]
+  /** Of the first server. */
+  readonly answers: Answers
 }
 
 /** Serves until a signal or a crash. Resolves with the exit code. @throws StartError when it cannot start */
@@ -77,7 +80,8 @@ const start = async (settings: Settings, load: LoadPackage, log: HubLogger, cloc
   const { authenticate, authorize } = await permissionsOf(settings, load)
   const kinds = config.kinds as readonly ChannelKind[] | undefined
   called((rules) => channelKinds(rules as typeof kinds), kinds, 'kinds')
-  const server = makeServer(config)
+  const answers = new Answers()
+  const server = makeServer(config, answers)
   const store = await openStore(config, load, clock)
   const hub = createHub({
     store,
@@ -100,7 +104,7 @@ const start = async (settings: Settings, load: LoadPackage, log: HubLogger, cloc
     const url = `${scheme}://${where(config.host, port)}${config.path}`
     log.info({ event: 'serve.listening', url, ...(metrics && { metrics: metrics.url }) }, `listening on ${url}`)
     if (config.dev) log.warn({ event: 'serve.dev' }, '--dev: everybody may do everything; for trying out only')
-    return { hub, store, servers }
+    return { hub, store, servers, answers }
   } catch (error) {
     for (const opened of servers) opened.close()
     await hub.close()
@@ -110,14 +114,11 @@ const start = async (settings: Settings, load: LoadPackage, log: HubLogger, cloc
 }
 
 /** Drains, and waits for what is being answered, for `ms` at most. Never rejects. */
-const stop = async ({ hub, store, servers }: Running, ms: number, clock: Clock): Promise<void> => {
-  const [server] = servers
+const stop = async ({ hub, store, servers, answers }: Running, ms: number, clock: Clock): Promise<void> => {
   const inOrder = async (): Promise<void> => {
     await hub.close()
-    await new Promise<void>((resolve) => {
-      if (server) server.close(() => resolve())
-      else resolve()
-    })
+    servers[0]?.close()
+    await answers.over()
     await store.close()
   }
   await new Promise<void>((resolve) => {

@@ -32,6 +32,8 @@ export class ChannelTruth {
   /** By position, of all branches: the key, and the line of the append. */
   readonly #appends = new Map<string, Since<string>>()
   readonly #positions = new Map<string, Place>()
+  /** Where each key was appended last. */
+  readonly #keys = new Map<string, Place>()
   /** The id at each offset, newest branch; an offset is `epoch.offset`. */
   readonly #ids = new Map<string, string>()
   /** Ends of the log of the life that is now. */
@@ -45,6 +47,16 @@ export class ChannelTruth {
     const { epoch, offset, id } = position
     const earlier = this.#positions.get(id)
     const last = this.#offsets.get(epoch) ?? 0
+    const same = this.#keys.get(key)
+    this.#keys.set(key, position)
+    // What was lost with its tail, or with its life of the log, may come again.
+    if (same?.epoch === epoch && !this.isForked(same, line)) {
+      this.findings.push({
+        rule: 'duplicate-append',
+        line,
+        what: `${key} is at ${formatPosition(same)} and at ${formatPosition(position)}`,
+      })
+    }
     if (earlier) {
       this.findings.push({
         rule: 'duplicate-append',

@@ -104,6 +104,28 @@ describe('a clean history', () => {
         quiesce,
       ],
     ],
+    [
+      'a publish that is appended again after its tail was lost',
+      [
+        ...without(quiesce),
+        { type: 'lost-tail', channel: 'a', after: at(5) },
+        gap(at(6), at(5)),
+        append(6, at(6, 'E', 'x')),
+        deliver(6, at(6, 'E', 'x')),
+        quiesce,
+      ],
+    ],
+    [
+      'a publish that is appended again in the next life of the log',
+      [
+        ...without(quiesce),
+        { type: 'epoch', channel: 'a', epoch: 'F' },
+        gap(at(6), at(0, 'F')),
+        append(6, at(1, 'F')),
+        deliver(6, at(1, 'F')),
+        quiesce,
+      ],
+    ],
     ['an unknown publish that is in the log', instead(ok(6), { type: 'pub.unknown', key: 'p:6' })],
     ['lines of two actors in another order', swapped(append(3), deliver(3))],
   ])('%s has no finding either', (_, lines) => {
@@ -120,6 +142,7 @@ describe('R24 each change of a clean history is found', () => {
     ['one repeated later', 'duplicate', after(deliver(5), deliver(3))],
     ['two swapped', 'nonmonotonic', swapped(deliver(3), deliver(4))],
     ['one id appended twice', 'duplicate-append', after(append(6), append(6, { ...at(7), id: 'E6' }))],
+    ['one publish appended twice', 'duplicate-append', after(append(6), append(6, at(7)))],
     ['an offset used twice', 'inconsistent-offset', after(append(6), append(6, at(6, 'E', 'x')))],
     ['a hole in the log', 'append-not-contiguous', after(append(6), append(7, at(8)))],
     ['acknowledged and not appended', 'lost-ack', without(append(6), deliver(6))],

@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
-import { describe, it } from 'vitest'
 import { findProgram } from '../../scripts/find-program.mjs'
 import type { Names } from '../integrations/redis/names.ts'
+import { describeWith } from './describe-with.ts'
 
 type Entry = readonly [id: string, fields: readonly string[]]
 
@@ -116,18 +116,8 @@ export const startRedisServer = async (args: readonly string[] = ['--save', ''])
   }
 }
 
-/** A `describe` that needs Redis. Where the program is missing it says so and runs nothing; under CI it fails. */
-export const describeRedis = (name: string, define: () => void): void => {
-  if (findProgram('redis-server') !== undefined) describe(name, define)
-  else if (process.env['CI']) {
-    it(name, () => {
-      throw new Error(`CI needs redis-server for: ${name}`)
-    })
-  } else {
-    console.log(`not run: ${name} (redis-server was not found)`)
-    describe.skip(name, define)
-  }
-}
+/** A `describe` that needs Redis. */
+export const describeRedis = (name: string, define: () => void): void => describeWith(['redis-server'], name, define)
 
 /** Takes the newest messages out of a log as a failover to a replica that lags does: the log goes on before them. */
 export const loseTail = async (

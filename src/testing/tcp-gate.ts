@@ -31,7 +31,10 @@ export const startTcpGate = async (target: number): Promise<TcpGate> => {
     for (const [from, to] of [pair, [far, near] as const]) {
       from.on('data', (chunk) => {
         // What is held is lost, as the network loses it: the connection is cut before anything else passes.
-        if (state === 'open') to.write(chunk)
+        if (state !== 'open' || to.write(chunk)) return
+        // Who does not read is felt on the other side, as without a gate.
+        from.pause()
+        to.once('drain', () => from.resume())
       })
       from.on('error', () => undefined)
       from.on('close', () => {

@@ -1,6 +1,6 @@
 import { COLUMNS, COLUMN_NAMES } from './columns.ts'
 import type { Column } from './columns.ts'
-import type { Elsewhere, Row } from './row.ts'
+import type { Elsewhere } from './row.ts'
 
 /** What one cell came to. */
 export interface Outcome {
@@ -22,7 +22,7 @@ const cellText = (outcomes: readonly Outcome[]): string => {
 
 /** Fault × transport → clean or the gaps, and the longest time to recover. */
 export const tableOf = (
-  rows: readonly Row[],
+  rows: readonly { readonly id: string; readonly what: string }[],
   elsewhere: readonly Elsewhere[],
   outcomes: readonly Outcome[],
 ): string => {

@@ -120,7 +120,8 @@ export const redis: Row = {
         await replica.command('REPLICAOF', 'NO', 'ONE')
         await cell.flow(20)
         await cell.caughtUp()
-        return redis.failOver(replica)
+        const lost = await redis.failOver(replica)
+        return [...lost.values()].reduce((sum, count) => sum + count, 0)
       },
       { gaps: 'any', gate: true },
     ),
