@@ -41,7 +41,7 @@ export const attachTo = (
       if (target !== null) {
         if (event === 'checkContinue') response.writeContinue()
         inTurn(request, response, {
-          begin: () => void answerNode(gateway, target, request, response, core.clock),
+          begin: () => void answerNode(gateway, target, request, response, core),
           tooMany: () => core.telemetry.refused(tooManyWait(), 'request'),
         })
         return true
@@ -51,7 +51,7 @@ export const attachTo = (
       const [stream, headers] = values as [ServerHttp2Stream, IncomingHttpHeaders]
       const target = targetBelow(base, headers[':path'])
       if (target !== null) {
-        void answerHttp2(gateway, target, stream, headers)
+        void answerHttp2(gateway, target, stream, headers, core)
         return true
       }
     } else if (event === 'upgrade') {
