@@ -14,6 +14,7 @@ import { LinkRates } from './link-rates.ts'
 import type { Sink } from './link.ts'
 import type { Member } from './links.ts'
 import type { PublishLink } from './publisher.ts'
+import { ReadGate } from './read-gate.ts'
 import { Reader } from './reader.ts'
 
 /** The socket of a session: what a WebSocket does, without its wire. Nothing here may throw. */
@@ -36,8 +37,6 @@ const CLOSE_CODES: Partial<Record<WireErrorCode, number>> = {
 
 /** Batches that wait while the hello is being looked at; a client that sends more of them is not read from. */
 const MOST_EARLY = 64
-
-type PauseReason = 'link' | 'publishes' | 'opening' | 'drain'
 
 type OpenState = Extract<State, { readonly name: 'open' }>
 type State =
@@ -71,8 +70,7 @@ export class SocketSession implements Member {
   #why: LinkEnd = 'client'
   /** Undefined before the welcome. */
   user: User | null | undefined
-  /** Reasons for which the peer is not read from now. */
-  readonly #pauses = new Set<PauseReason>()
+  readonly #gate: ReadGate
   #cancelDeadline: () => void
 
   constructor(core: HubCore, sink: SocketSink, request: HookRequest) {
@@ -87,6 +85,7 @@ export class SocketSession implements Member {
       leaveAddress()
       this.#leaveUser()
     }
+    this.#gate = new ReadGate(sink, (text) => this.#receive(text))
     this.#link = this.#newLink(core.limits.heartbeatMs)
     const { helloMs } = core.limits
     this.#cancelDeadline = core.clock.after(helloMs, () => {
@@ -96,11 +95,7 @@ export class SocketSession implements Member {
 
   /** One text message of the peer. */
   receive(text: string): void {
-    try {
-      this.#receive(text)
-    } catch (error) {
-      this.#end(this.#core.asRefusal(error, 'a WebSocket message'))
-    }
+    this.#gate.take(text)
   }
 
   /** One binary message of the peer. */
@@ -139,7 +134,7 @@ export class SocketSession implements Member {
 
   drain(retryAfterMs: number): void {
     this.#goodbye = goodbyeText({ reason: 'drain', retryAfterMs })
-    this.#pause('drain')
+    this.#gate.pause('drain')
     this.#sayGoodbye()
   }
 
@@ -150,6 +145,14 @@ export class SocketSession implements Member {
   readonly unsent = (): number => this.#sink.unsent()
 
   #receive(text: string): void {
+    try {
+      this.#batch(text)
+    } catch (error) {
+      this.#end(this.#core.asRefusal(error, 'a WebSocket message'))
+    }
+  }
+
+  #batch(text: string): void {
     if (this.#isOver() || this.#expired) return
     if (Buffer.byteLength(text) > this.#core.limits.batchBytes) {
       this.#end(refusal('too-large', `a batch may have ${this.#core.limits.batchBytes} bytes at most`))
@@ -175,7 +178,7 @@ export class SocketSession implements Member {
     this.#cancelDeadline()
     const early: string[] = []
     this.#state = { name: 'opening', early }
-    this.#pause('opening')
+    this.#gate.pause('opening')
     try {
       const token = hello.token ?? bearer(this.#request.header('authorization'))
       checkToken(token, core.limits)
@@ -193,7 +196,7 @@ export class SocketSession implements Member {
       for (const request of hello.channels ?? []) reader.add(request)
       this.#frames(rest)
       for (const text of early) this.receive(text)
-      this.#resume('opening')
+      this.#gate.resume('opening')
       this.#sayGoodbye()
     } catch (error) {
       this.#end(core.asRefusal(error, 'opening a WebSocket link'))
@@ -222,9 +225,10 @@ export class SocketSession implements Member {
         const error = refusal('too-many', `a batch may have ${limits.publishesPerBatch} publishes at most`)
         this.#core.telemetry.publishRefused(error, { channel: frame.channel, user: this.user })
         this.#link.push(errorText(error, { sequence: frame.sequence }))
+        this.#state.rates.refused()
       } else {
         this.#publishes++
-        if (this.#publishes >= limits.publishesInFlight) this.#pause('publishes')
+        if (this.#publishes >= limits.publishesInFlight) this.#gate.pause('publishes')
         void this.#state.publisher.publish(frame).then(this.#published)
         this.#state.rates.publishCame()
       }
@@ -239,6 +243,7 @@ export class SocketSession implements Member {
       const refused = this.#core.asRefusal(error, 'reading a frame')
       this.#core.telemetry.refused(refused, 'frame', { user: this.user })
       this.#link.push(errorText(refused, concernOf(value)))
+      if (this.#state.name === 'open') this.#state.rates.refused()
       return null
     }
   }
@@ -268,7 +273,7 @@ export class SocketSession implements Member {
   readonly #published = (answer: string): void => {
     this.#publishes--
     this.#link.push(answer)
-    if (this.#publishes < this.#core.limits.publishesInFlight) this.#resume('publishes')
+    if (this.#publishes < this.#core.limits.publishesInFlight) this.#gate.resume('publishes')
     this.#sayGoodbye()
   }
 
@@ -277,7 +282,7 @@ export class SocketSession implements Member {
     this.#expired = true
     this.#stop()
     this.#goodbye ??= goodbyeText(goodbye)
-    this.#pause('drain')
+    this.#gate.pause('drain')
     this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => {
       this.#publishes = 0
       this.#sayGoodbye()
@@ -318,6 +323,7 @@ export class SocketSession implements Member {
   }
 
   #stop(): void {
+    this.#gate.clear()
     if (this.#state.name === 'open') this.#state.reader.end()
   }
 
@@ -333,18 +339,9 @@ export class SocketSession implements Member {
       buffered: () => sink.buffered(),
       unsent: () => sink.unsent(),
       destroy: () => this.#cut('stalled'),
-      pause: () => this.#pause('link'),
-      resume: () => this.#resume('link'),
+      pause: () => this.#gate.pause('link'),
+      resume: () => this.#gate.resume('link'),
     }
     return new Link(gated, this.#core, { heartbeatMs, beatsAfterBurst: false, nowMs: this.#core.now() })
-  }
-
-  #pause(reason: PauseReason): void {
-    if (this.#pauses.size === 0) this.#sink.pause()
-    this.#pauses.add(reason)
-  }
-
-  #resume(reason: PauseReason): void {
-    if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.#sink.resume()
   }
 }
