@@ -13,15 +13,17 @@ const answer404: RequestListener = (_request, response) => {
   response.end('{"error":"there is nothing here"}')
 }
 
-/** Node looks after slow requests this often; its own 30 s let them pile up. */
-const CHECK_MS = 5000
+/** What Node checks of requests that come slowly; its own values are minutes. The bodies of the hub's are timed by the hub. */
+const SLOW_REQUESTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16_384,
+}
 
 /** A server by the settings, which does not listen yet; `answers` gets what it answers. @throws StartError */
 export const makeServer = (config: Config, { ServerResponse }: Pick<Answers, 'ServerResponse'>): Server => {
-  const idleMs = config.keepAliveSeconds * 1000
-  // The headers of the next request may come at the last moment of an idle connection.
-  const timing = { keepAliveTimeout: idleMs, headersTimeout: idleMs + CHECK_MS, connectionsCheckingInterval: CHECK_MS }
-  const options = { ...timing, ServerResponse }
+  const options = { ...SLOW_REQUESTS, keepAliveTimeout: config.keepAliveSeconds * 1000, ServerResponse }
   if (config.tlsCert === undefined || config.tlsKey === undefined) return createServer(options, answer404)
   const cert = readPem(config.tlsCert, 'tlsCert')
   const key = readPem(config.tlsKey, 'tlsKey')

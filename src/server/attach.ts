@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import type { HoldfastError } from '../base/errors.ts'
+import { refusal } from './frame-text.ts'
 import type { Gateway } from './gateway.ts'
 import type { HubCore } from './hub-core.ts'
 import { answerNode } from './node-http.ts'
 import { answerHttp2 } from './node-http2.ts'
+import { MOST_WAITING, inTurn } from './pipelined.ts'
 import type { WebSocketGateway } from './websocket-gateway.ts'
 
 /** What `attach` needs of a server: those of `node:http`, `node:https` and `node:http2` have it. */
@@ -37,7 +40,10 @@ export const attachTo = (
       const target = targetBelow(base, request.url)
       if (target !== null) {
         if (event === 'checkContinue') response.writeContinue()
-        void answerNode(gateway, target, request, response, core.clock)
+        inTurn(request, response, {
+          begin: () => void answerNode(gateway, target, request, response, core),
+          tooMany: () => core.telemetry.refused(tooManyWait(), 'request'),
+        })
         return true
       }
     } else if (event === 'stream') {
@@ -45,7 +51,7 @@ export const attachTo = (
       const [stream, headers] = values as [ServerHttp2Stream, IncomingHttpHeaders]
       const target = targetBelow(base, headers[':path'])
       if (target !== null) {
-        void answerHttp2(gateway, target, stream, headers)
+        void answerHttp2(gateway, target, stream, headers, core)
         return true
       }
     } else if (event === 'upgrade') {
@@ -73,6 +79,9 @@ export const attachTo = (
     if (server.emit === emitOrTake) server.emit = emit
   }
 }
+
+const tooManyWait = (): HoldfastError =>
+  refusal('too-many', `more than ${MOST_WAITING} requests wait on one connection`)
 
 /** Path and query below the base, or null. Absolute request targets (RFC 9112 §3.2.2) are cut to their path first. */
 const targetBelow = (base: string, url: string | undefined): string | null => {

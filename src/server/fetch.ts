@@ -9,7 +9,7 @@ import type { StreamIn, StreamOut } from './stream-session.ts'
  */
 export const answerFetch = async (gateway: Gateway, request: Request): Promise<Response> => {
   const url = new URL(request.url)
-  const { status, headers, body } = await gateway.handle({
+  const { status, headers, body, taken } = await gateway.handle({
     method: request.method,
     target: url.pathname.slice(url.pathname.lastIndexOf('/')) + url.search,
     header: (name) => request.headers.get(name) ?? (name === 'host' ? url.host : undefined),
@@ -17,6 +17,8 @@ export const answerFetch = async (gateway: Gateway, request: Request): Promise<R
     signal: request.signal,
     remoteAddress: undefined,
   } satisfies GatewayRequest)
+  // The platform does not tell when.
+  taken?.()
   if (typeof body === 'string') return new Response(status === 204 ? null : body, { status, headers })
   return new Response(streamBody(body, request.signal), { status, headers })
 }

@@ -25,4 +25,6 @@ export interface GatewayResponse {
   readonly headers: Readonly<Record<string, string>>
   /** The whole body; or a function that starts a streamed one and returns who is to be told about it. */
   readonly body: string | ((out: StreamOut) => StreamIn)
+  /** To be called once the peer has all of the answer, or is gone: until then it takes the place of a link. */
+  readonly taken?: () => void
 }

@@ -165,8 +165,12 @@ export class Gateway {
         request.signal.removeEventListener('abort', left)
         poll.cancel()
         leave(end)
-        leaveCounts()
-        resolve(response)
+        const took = core.links.answered()
+        const taken = (): void => {
+          took()
+          leaveCounts()
+        }
+        resolve({ ...response, taken })
       }
       request.signal.addEventListener('abort', left)
       if (request.signal.aborted) left()

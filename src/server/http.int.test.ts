@@ -171,62 +171,6 @@ describe.each(ways)('HTTP %s', (_way, open) => {
 })
 
 describe('HTTP on a raw socket', () => {
-  const talk = async (port: number, text: string): Promise<string> => {
-    const socket = connect(port, 'localhost')
-    let answer = ''
-    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()))
-    socket.on('error', () => undefined)
-    socket.write(text)
-    await Promise.race([once(socket, 'close'), expect.poll(() => answer).toContain('\r\n\r\n')])
-    socket.destroy()
-    return answer
-  }
-
-  it.each([
-    ['two lengths', 'POST /poll HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n[]', 400],
-    [
-      'length and chunks',
-      'POST /poll HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n[]',
-      400,
-    ],
-    [
-      'a huge chunk',
-      'POST /poll HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\nfffffffff\r\n[]',
-      0,
-    ],
-    ['an absolute target', 'GET http://hub.example/health HTTP/1.1\r\nHost: x\r\n\r\n', 200],
-    [
-      'Expect',
-      'POST /poll HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n[]',
-      100,
-    ],
-    ['two slashes', 'GET //health HTTP/1.1\r\nHost: x\r\n\r\n', 404],
-    ['CONNECT', 'CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', 0],
-  ])('S16 %s harms nobody', async (_title, text, status) => {
-    const hub = make()
-    const { port, ask } = await overSocket(hub)
-    if (status === 0) {
-      const socket = connect(port, 'localhost')
-      socket.on('error', () => undefined)
-      socket.write(text)
-      await once(socket, 'connect')
-      socket.resetAndDestroy()
-    } else {
-      expect(await talk(port, text)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
-    }
-    expect((await ask('/health')).status).toBe(200)
-  })
-
-  it('50 requests in one write are answered in order', async () => {
-    const { port } = await overSocket(make())
-    const socket = connect(port, 'localhost')
-    let answers = ''
-    socket.on('data', (chunk: Buffer) => (answers += chunk.toString()))
-    socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50))
-    await expect.poll(() => answers.split('HTTP/1.1 200 OK').length).toBe(51)
-    socket.destroy()
-  })
-
   it.each(['/stream?channel=a', '/poll?channel=a&wait=20000'])(
     'S16 who asks by GET %s with a body, which nobody reads, is noticed when they go',
     async (asked) => {

@@ -52,7 +52,7 @@ export interface HubLimits {
   readonly rateBurstMs: number
   /** Users, and addresses, whose use of one rate is remembered. @default 20000 */
   readonly rateKeys: number
-  /** Frames of one link that are refused for their rate in a minute, before the link is closed. @default 20000 */
+  /** Frames of one link that are refused in a minute, for a rate or as malformed, before the link is closed. @default 20000 */
   readonly refusalsPerMinutePerLink: number
   /** Publishes of one link that wait for their answer before the link is not read any more. @default 256 */
   readonly publishesInFlight: number

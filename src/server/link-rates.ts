@@ -41,25 +41,27 @@ export class LinkRates {
         : admission.take(action, this.#peer)
     if (!refused) bucket?.take(nowMs)
     else if (action === 'publish') this.#publishesMs = nowMs + (refused.retryAfterMs ?? 0)
-    else this.#strike(nowMs)
+    else this.refused()
     return refused
   }
 
   /** A publish has come, whatever becomes of it. One that came while they were told to wait counts as refused. */
   publishCame(): void {
     const nowMs = this.#context.now()
-    if (nowMs < this.#publishesMs) this.#strike(nowMs)
+    if (nowMs < this.#publishesMs) this.refused()
   }
 
-  #strike(nowMs: number): void {
+  /** A frame was refused. For too many of them the link is ended. */
+  refused(): void {
     const bucket = this.#bucket('refusal')
     if (!bucket) return
+    const nowMs = this.#context.now()
     if (bucket.ready(nowMs)) {
       bucket.take(nowMs)
       return
     }
     const retryAfterMs = bucket.againMs(nowMs)
-    const message = `this link does not wait when it is told to; come again in ${retryAfterMs} ms`
+    const message = `too many frames of this link were refused; come again in ${retryAfterMs} ms`
     this.#end(refusal('rate-limited', message, { retryAfterMs }))
   }
 

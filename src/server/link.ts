@@ -71,6 +71,8 @@ export class Link implements Flushable {
     }
     this.#frames.push(frame)
     this.#bytes += frame.length
+    // At once: until the end of this turn a peer may send so much that the answers to it take many times the mark.
+    this.#pauseAbove(this.#bytes)
     this.#touch()
   }
 
@@ -163,10 +165,13 @@ export class Link implements Flushable {
       if (frames.length > 1 || frames[0] !== HEARTBEAT) this.#burst = this.#beatsAfterBurst
       this.#sink.write(batchText(frames))
     }
-    if (!this.#paused && this.#sink.buffered() > this.#context.limits.highWaterBytes) {
-      this.#paused = true
-      this.#sink.pause()
-    }
+    this.#pauseAbove(this.#sink.buffered())
+  }
+
+  #pauseAbove(bytes: number): void {
+    if (this.#paused || bytes <= this.#context.limits.highWaterBytes) return
+    this.#paused = true
+    this.#sink.pause()
   }
 
   #makeRoom(): void {

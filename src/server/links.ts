@@ -29,6 +29,7 @@ export class Links {
   #cancelSweep: (() => void) | null = null
   #draining = false
   #opened = 0
+  #untaken = 0
   #emptied: () => void = () => {}
 
   constructor(clock: Clock, limits: HubLimits, telemetry: Telemetry) {
@@ -46,7 +47,7 @@ export class Links {
   }
 
   get full(): boolean {
-    return this.#members.size >= this.#limits.links
+    return this.#members.size + this.#untaken >= this.#limits.links
   }
 
   members(): Iterable<Member> {
@@ -68,6 +69,14 @@ export class Links {
       this.#cancelSweep?.()
       this.#cancelSweep = null
       this.#emptied()
+    }
+  }
+
+  /** An answer that was made takes the place of its link until the peer has it: `taken` is called then, once. */
+  answered(): () => void {
+    this.#untaken++
+    return () => {
+      this.#untaken--
     }
   }
 

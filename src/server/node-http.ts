@@ -2,13 +2,21 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
+import { cutWhenStalled } from './cut-when-stalled.ts'
 import type { Gateway } from './gateway.ts'
 import type { GatewayRequest, GatewayResponse, ReadBody } from './gateway-types.ts'
+import type { HubLimits } from './limits.ts'
 import type { StreamOut } from './stream-session.ts'
 import { unsentBytes } from './unsent-bytes.ts'
 
 /** How long the rest of a body that nobody wants is taken, so that the answer is read before the connection closes. */
 const LINGER_MS = 1000
+
+/** What the wire of an answer needs of its hub. */
+export interface WireContext {
+  readonly clock: Clock
+  readonly limits: Pick<HubLimits, 'stallMs'>
+}
 
 /** Answers one request of Node's HTTP/1.1 server. Never throws. */
 export const answerNode = async (
@@ -16,7 +24,7 @@ export const answerNode = async (
   target: string,
   request: IncomingMessage,
   response: ServerResponse,
-  clock: Clock,
+  context: WireContext,
 ): Promise<void> => {
   const gone = new AbortController()
   response.on('close', () => {
@@ -29,8 +37,12 @@ export const answerNode = async (
   // Nobody reads the body of a GET. While one waits to be read, nothing tells that the peer has gone.
   if (request.method === 'GET') request.resume()
   const answer = await gateway.handle(gatewayRequest(target, request, gone.signal))
-  if (response.destroyed) return
-  send(answer, request, response, clock)
+  if (response.destroyed) {
+    answer.taken?.()
+    return
+  }
+  if (answer.taken) response.once('close', answer.taken)
+  send(answer, request, response, context)
 }
 
 /** A request as the gateway sees it. */
@@ -71,7 +83,12 @@ export const readNodeBody =
       request.on('data', onData).on('end', onEnd).on('close', onGone)
     })
 
-const send = (answer: GatewayResponse, request: IncomingMessage, response: ServerResponse, clock: Clock): void => {
+const send = (
+  answer: GatewayResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: WireContext,
+): void => {
   const { status, headers, body } = answer
   if (typeof body !== 'string') {
     response.writeHead(status, headers)
@@ -91,6 +108,7 @@ const send = (answer: GatewayResponse, request: IncomingMessage, response: Serve
   if (request.complete) {
     response.writeHead(status, status === 204 ? headers : { ...headers, ...length })
     response.end(body)
+    watch(response, context)
     return
   }
   // The body was not read to its end. What still comes is dropped for a moment, for a close with unread bytes is a
@@ -101,10 +119,22 @@ const send = (answer: GatewayResponse, request: IncomingMessage, response: Serve
   const end = (): void => {
     cancel()
     response.end()
+    watch(response, context)
   }
-  const cancel = clock.after(LINGER_MS, end)
+  const cancel = context.clock.after(LINGER_MS, end)
   request.once('end', end)
   response.once('close', cancel)
+}
+
+/** Whoever does not take an answer that has ended is cut off in time. */
+const watch = (response: ServerResponse, { clock, limits: { stallMs } }: WireContext): void => {
+  const unsent = (): number => response.writableLength + unsentBytes(response.socket)
+  // All of it has gone to the operating system, as nearly always.
+  if (unsent() === 0) return
+  response.once(
+    'close',
+    cutWhenStalled({ clock, stallMs }, unsent, () => response.destroy()),
+  )
 }
 
 const nodeStream = (response: ServerResponse): StreamOut => ({

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { cutWhenStalled } from './cut-when-stalled.ts'
 import type { Gateway } from './gateway.ts'
 import type { GatewayRequest } from './gateway-types.ts'
 import { readNodeBody } from './node-http.ts'
+import type { WireContext } from './node-http.ts'
 import type { StreamOut } from './stream-session.ts'
 
 /** Node says of one write only that all of it is gone. Small ones show that a slow peer takes a large batch bit by bit. */
@@ -15,6 +17,7 @@ export const answerHttp2 = async (
   target: string,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
+  { clock, limits: { stallMs } }: WireContext,
 ): Promise<void> => {
   const gone = new AbortController()
   let answered = false
@@ -25,9 +28,14 @@ export const answerHttp2 = async (
   // Without a listener an error would end the process. The close follows.
   stream.on('error', () => {})
   if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 })
-  const { status, headers: fields, body } = await gateway.handle(http2Request(target, stream, headers, gone.signal))
-  if (stream.destroyed || stream.closed) return
+  const answer = await gateway.handle(http2Request(target, stream, headers, gone.signal))
+  const { status, headers: fields, body, taken } = answer
+  if (stream.destroyed || stream.closed) {
+    taken?.()
+    return
+  }
   answered = true
+  if (taken) stream.once('close', taken)
   // There is no upgrade in HTTP/2, and Node throws at the attempt to name one (RFC 9113 §8.2.2).
   const { Upgrade: _upgrade, ...allowed } = fields
   if (typeof body !== 'string') {
@@ -44,7 +52,13 @@ export const answerHttp2 = async (
     if (!stream.readableEnded) stream.close()
   })
   // Where there is no body, as for HEAD, the answer ended with its headers.
-  if (!stream.writableEnded) stream.end(body)
+  if (stream.writableEnded) return
+  const out = streamOut(stream)
+  out.write(body)
+  out.end()
+  if (out.unsent() > 0) {
+    stream.once('close', cutWhenStalled({ clock, stallMs }, out.unsent, out.destroy))
+  }
 }
 
 /** A request as the gateway sees it. */

@@ -175,6 +175,22 @@ describe('S7 §9 over a rate a frame on a WebSocket is refused, and the link goe
     for (const _ of upTo(52)) if (!rash.closed) rash.send({ type: 'subscribe', ...A[0] })
     expect(rash.closed?.code).toBe(4429)
   })
+
+  it.each([
+    ['a frame that is none', [null]],
+    ['a frame with a bad field', [{ type: 'subscribe', channel: '' }]],
+    ['too many publishes', upTo(65).map((n) => publish(n))],
+  ])('so is one that sends %s again and again', async (_title, batch) => {
+    const hub = limited({ refusalsPerMinutePerLink: 50 })
+    const rash = new TestSocket().open(hub, hello())
+    await hub.clock.settle()
+    for (const n of upTo(51)) {
+      expect([n, rash.closed]).toEqual([n, null])
+      rash.send(...batch)
+      await hub.clock.settle()
+    }
+    expect(rash.closed?.code).toBe(4429)
+  })
 })
 
 describe('S7 §9 links of one user or address', () => {

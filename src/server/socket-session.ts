@@ -16,6 +16,7 @@ import { LinkRates } from './link-rates.ts'
 import type { Sink } from './link.ts'
 import type { Member } from './links.ts'
 import type { PublishLink } from './publisher.ts'
+import { ReadGate } from './read-gate.ts'
 import { Reader } from './reader.ts'
 
 /** The socket of a session: what a WebSocket does, without its wire. Nothing here may throw. */
@@ -26,8 +27,6 @@ export interface SocketSink extends Sink {
 
 /** Batches that wait while the hello is being looked at; a client that sends more of them is not read from. */
 const MOST_EARLY = 64
-
-type PauseReason = 'link' | 'publishes' | 'opening' | 'drain'
 
 type OpenState = Extract<State, { readonly name: 'open' }>
 type State =
@@ -61,8 +60,7 @@ export class SocketSession implements Member {
   #why: LinkEnd = 'client'
   /** Undefined before the welcome. */
   user: User | null | undefined
-  /** Reasons for which the peer is not read from now. */
-  readonly #pauses = new Set<PauseReason>()
+  readonly #gate: ReadGate
   #cancelDeadline: () => void
 
   constructor(core: HubCore, sink: SocketSink, request: HookRequest) {
@@ -77,6 +75,7 @@ export class SocketSession implements Member {
       leaveAddress()
       this.#leaveUser()
     }
+    this.#gate = new ReadGate(sink, (text) => this.#receive(text))
     this.#link = this.#newLink(core.limits.heartbeatMs)
     const { helloMs } = core.limits
     this.#cancelDeadline = core.clock.after(helloMs, () => {
@@ -86,11 +85,7 @@ export class SocketSession implements Member {
 
   /** One text message of the peer. */
   receive(text: string): void {
-    try {
-      this.#receive(text)
-    } catch (error) {
-      this.#end(this.#core.asRefusal(error, 'a WebSocket message'))
-    }
+    this.#gate.take(text)
   }
 
   /** One binary message of the peer. */
@@ -129,7 +124,7 @@ export class SocketSession implements Member {
 
   drain(retryAfterMs: number): void {
     this.#goodbye = goodbyeText({ reason: 'drain', retryAfterMs })
-    this.#pause('drain')
+    this.#gate.pause('drain')
     this.#sayGoodbye()
   }
 
@@ -140,6 +135,14 @@ export class SocketSession implements Member {
   readonly unsent = (): number => this.#sink.unsent()
 
   #receive(text: string): void {
+    try {
+      this.#batch(text)
+    } catch (error) {
+      this.#end(this.#core.asRefusal(error, 'a WebSocket message'))
+    }
+  }
+
+  #batch(text: string): void {
     if (this.#isOver() || this.#expired) return
     if (Buffer.byteLength(text) > this.#core.limits.batchBytes) {
       this.#end(refusal('too-large', `a batch may have ${this.#core.limits.batchBytes} bytes at most`))
@@ -165,7 +168,7 @@ export class SocketSession implements Member {
     this.#cancelDeadline()
     const early: string[] = []
     this.#state = { name: 'opening', early }
-    this.#pause('opening')
+    this.#gate.pause('opening')
     try {
       const token = hello.token ?? bearer(this.#request.header('authorization'))
       checkToken(token, core.limits)
@@ -183,7 +186,7 @@ export class SocketSession implements Member {
       for (const request of hello.channels ?? []) reader.add(request)
       this.#frames(rest)
       for (const text of early) this.receive(text)
-      this.#resume('opening')
+      this.#gate.resume('opening')
       this.#sayGoodbye()
     } catch (error) {
       this.#end(core.asRefusal(error, 'opening a WebSocket link'))
@@ -212,13 +215,14 @@ export class SocketSession implements Member {
         const error = refusal('too-many', `a batch may have ${limits.publishesPerBatch} publishes at most`)
         this.#core.telemetry.publishRefused(error, { channel: frame.channel, user: this.user })
         if (frame.type === 'publish') this.#link.push(errorText(error, { sequence: frame.sequence }))
+        this.#state.rates.refused()
       } else this.#publish(frame, this.#state)
     }
   }
 
   #publish(frame: Publish | Send, { publisher, rates }: OpenState): void {
     this.#publishes++
-    if (this.#publishes >= this.#core.limits.publishesInFlight) this.#pause('publishes')
+    if (this.#publishes >= this.#core.limits.publishesInFlight) this.#gate.pause('publishes')
     void (frame.type === 'publish' ? publisher.publish(frame) : publisher.send(frame)).then(this.#published)
     rates.publishCame()
   }
@@ -232,6 +236,7 @@ export class SocketSession implements Member {
       this.#core.telemetry.refused(refused, 'frame', { user: this.user })
       const concern = concernOf(value)
       if (concern) this.#link.push(errorText(refused, concern))
+      if (this.#state.name === 'open') this.#state.rates.refused()
       return null
     }
   }
@@ -261,7 +266,7 @@ export class SocketSession implements Member {
   readonly #published = (answer: string | null): void => {
     this.#publishes--
     if (answer !== null) this.#link.push(answer)
-    if (this.#publishes < this.#core.limits.publishesInFlight) this.#resume('publishes')
+    if (this.#publishes < this.#core.limits.publishesInFlight) this.#gate.resume('publishes')
     this.#sayGoodbye()
   }
 
@@ -270,7 +275,7 @@ export class SocketSession implements Member {
     this.#expired = true
     this.#stop()
     this.#goodbye ??= goodbyeText(goodbye)
-    this.#pause('drain')
+    this.#gate.pause('drain')
     this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => {
       this.#publishes = 0
       this.#sayGoodbye()
@@ -311,6 +316,7 @@ export class SocketSession implements Member {
   }
 
   #stop(): void {
+    this.#gate.clear()
     if (this.#state.name === 'open') this.#state.reader.end()
   }
 
@@ -326,18 +332,9 @@ export class SocketSession implements Member {
       buffered: () => sink.buffered(),
       unsent: () => sink.unsent(),
       destroy: () => this.#cut('stalled'),
-      pause: () => this.#pause('link'),
-      resume: () => this.#resume('link'),
+      pause: () => this.#gate.pause('link'),
+      resume: () => this.#gate.resume('link'),
     }
     return new Link(gated, this.#core, { heartbeatMs, beatsAfterBurst: false, nowMs: this.#core.now() })
-  }
-
-  #pause(reason: PauseReason): void {
-    if (this.#pauses.size === 0) this.#sink.pause()
-    this.#pauses.add(reason)
-  }
-
-  #resume(reason: PauseReason): void {
-    if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.#sink.resume()
   }
 }

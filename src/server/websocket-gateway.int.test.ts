@@ -156,27 +156,6 @@ describe('WebSocket over a real socket', () => {
     expect(slow.offsets).toEqual(upTo(3000).filter((offset) => offset <= from! || offset > to!))
   })
 
-  it.each([
-    [{ 'Sec-WebSocket-Protocol': '' }, 400, 'bad-request'],
-    [{ 'Sec-WebSocket-Protocol': 'other.1' }, 400, 'bad-request'],
-    [{ 'Sec-WebSocket-Protocol': 'holdfast.1, holdfast.1' }, 400, 'bad-request'],
-    [{ 'Sec-WebSocket-Version': '99' }, 400, 'bad-request'],
-    [{ 'Sec-WebSocket-Key': 'short' }, 400, 'bad-request'],
-    [{ Upgrade: 'h2c' }, 400, 'bad-request'],
-    [{ Origin: 'https://evil.example' }, 403, 'forbidden-origin'],
-    [{ Origin: 'null' }, 403, 'forbidden-origin'],
-  ])('§5.7 S17 refuses an upgrade with %j', async (headers, status, code) => {
-    const { port } = await serve()
-    const good = await new TestClient(port).open(A)
-    const response = await upgrade(port, headers)
-    expect(response.statusCode).toBe(status)
-    expect(response.headers['content-type']).toBe('application/holdfast+json')
-    expect(response.headers['x-content-type-options']).toBe('nosniff')
-    expect(code).toBeTruthy()
-    good.send({ type: 'ping' })
-    await expect.poll(() => good.frames.at(-1)?.type).toBe('heartbeat')
-  })
-
   it('§6.11 refuses an upgrade without Origin unless that is allowed, and takes the own origin', async () => {
     const { port } = await serve({ allowMissingOrigin: false })
     expect((await upgrade(port, {})).statusCode).toBe(403)

@@ -72,6 +72,8 @@ export class WebSocketGateway {
     const foreign = this.#gateway.refuseOrigin(header, true)
     if (foreign) return foreign
     if (!/^\/(\?|$)/.test(target)) return refusal('not-found', 'WebSocket is served on the base path only')
+    // Version 8, which ws takes too, names the origin in a header that nobody here reads.
+    if (header('sec-websocket-version') !== '13') return refusal('bad-request', 'the WebSocket version must be 13')
     const offered = (header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
     if (!offered.includes(SUBPROTOCOL)) return refusal('bad-request', `the subprotocol must be ${SUBPROTOCOL}`)
     const { admission } = this.#core

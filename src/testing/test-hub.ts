@@ -230,6 +230,7 @@ export const testHub = (options: Partial<HubOptions> = {}, clock = new FakeClock
     // An answer that is not held comes at the end of this turn.
     await clock.settle()
     const response = await answering
+    response.taken?.()
     const answer = { status: response.status, headers: response.headers }
     if (typeof response.body !== 'string') {
       const stream = new TestStream(response.body)
