@@ -148,7 +148,7 @@ if kind == 's' then
 elseif kind == 'k' then
   remember(plain, 'k', field, place .. ' ' .. digest)
 end
-redis.call('PUBLISH', notice, cjson.encode({ after = after, message = message }) .. '\\n' .. json)
+redis.call(publish, notice, cjson.encode({ after = after, message = message }) .. '\\n' .. json)
 return { 'appended', place }
 `
 
@@ -211,5 +211,7 @@ export interface Script {
 
 const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') })
 
-export const appendScript = script(APPEND)
+/** `SPUBLISH`, in a cluster: the notice stays with the nodes that have the slot of the channel. */
+export const appendScript = (publish: 'PUBLISH' | 'SPUBLISH'): Script =>
+  script(`local publish = '${publish}'\n${APPEND}`)
 export const readScript = script(READ)
