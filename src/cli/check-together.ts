@@ -22,6 +22,8 @@ export const checkTogether = ({ config, hooks, sources }: Settings): readonly st
   const [key] = keys
   if (key && hooks.authenticate)
     problems.push(`${named(key)} and the authenticate of the config file exclude each other`)
+  if (config.redisUrl !== undefined && config.redisCluster !== undefined)
+    problems.push(`${named('redisUrl')} and ${named('redisCluster')} exclude each other: one Redis, or a cluster`)
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined))
     problems.push('tlsCert and tlsKey belong together')
   if (config.dev && !LOOPBACK.test(config.host)) {

@@ -51,10 +51,13 @@ export const host = asText(
 export const path = asText('path', 'a path that begins with /, as /realtime', (given) =>
   /^(\/[^/?#\s]+)+\/?$|^\/$/.test(given),
 )
-const urlOf = (schemes: RegExp, expected: string): Kind<string> =>
-  asText('url', expected, (given) => URL.canParse(given) && schemes.test(new URL(given).protocol))
-export const redisUrl = urlOf(/^rediss?:$/, 'a URL as redis://127.0.0.1:6379')
-export const httpsUrl = urlOf(/^https?:$/, 'a URL as https://login.example/.well-known/jwks.json')
+const hasScheme = (schemes: RegExp, given: string): boolean =>
+  URL.canParse(given) && schemes.test(new URL(given).protocol)
+const isRedisUrl = (given: string): boolean => hasScheme(/^rediss?:$/, given)
+export const redisUrl = asText('url', 'a URL as redis://127.0.0.1:6379', isRedisUrl)
+export const httpsUrl = asText('url', 'a URL as https://login.example/.well-known/jwks.json', (given) =>
+  hasScheme(/^https?:$/, given),
+)
 
 export const yesOrNo: Kind<boolean> = {
   word: 'true|false',
@@ -81,6 +84,14 @@ export const list: Kind<readonly string[]> = {
       .map((part) => part.trim())
       .filter((part) => part !== ''),
   fromFile: (value) => (isTexts(value) ? value : wrong('an array of texts')),
+}
+
+const checkedNodes = (urls: readonly string[]): readonly string[] =>
+  urls.length > 0 && urls.every(isRedisUrl) ? urls : wrong('URLs as redis://10.0.0.1:6379,redis://10.0.0.2:6379')
+export const redisCluster: Kind<readonly string[]> = {
+  word: 'url,…',
+  fromText: (given) => checkedNodes(list.fromText(given)),
+  fromFile: (value) => checkedNodes(list.fromFile(value)),
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

@@ -14,10 +14,11 @@ const REACH_MS = 5000
 /** The store of the settings, after it has answered once. @throws StartError */
 export const openStore = async (config: Config, load: LoadPackage, clock: Clock): Promise<Store> => {
   const history = { messages: config.historyMessages, ageMs: config.historySeconds * 1000 }
-  if (config.redisUrl === undefined) return memoryStore(history)
-  const make = await exported(load, 'redis', 'redisStore', 'redisUrl')
-  const options = { url: config.redisUrl, prefix: config.redisPrefix, ...history }
-  const store = called(make, options, 'redisUrl') as Store
+  const { redisUrl: url, redisCluster: cluster } = config
+  if (url === undefined && cluster === undefined) return memoryStore(history)
+  const setting = cluster ? 'redisCluster' : 'redisUrl'
+  const make = await exported(load, 'redis', 'redisStore', setting)
+  const store = called(make, { url, cluster, prefix: config.redisPrefix, ...history }, setting) as Store
   try {
     await within(clock, reach(store))
     return store
@@ -25,13 +26,15 @@ export const openStore = async (config: Config, load: LoadPackage, clock: Clock)
     // Nothing waits for a close of what was never reached.
     store.close().catch(() => undefined)
     const why = error instanceof Error && error.message !== '' ? `: ${quoted(error.message)}` : ''
-    throw new StartError(`Redis at ${withoutPassword(config.redisUrl)} cannot be reached${why}`)
+    const where = (cluster ?? [url ?? '']).map(withoutPassword).join(', ')
+    throw new StartError(`Redis at ${where} cannot be used${why}`)
   }
 }
 
 const reach = async (store: Store): Promise<void> => {
-  if (store.check) await store.check()
-  else await store.read('holdfast:health', 'latest', { messages: 1, bytes: 1 })
+  await store.check?.()
+  // More than that it is there: that it may be used.
+  await store.read('holdfast:health', 'latest', { messages: 1, bytes: 1 })
 }
 
 const within = (clock: Clock, answer: Promise<void>): Promise<void> =>

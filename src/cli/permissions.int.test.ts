@@ -147,7 +147,7 @@ describe('who may do what', () => {
     expect(jwt.err).toBe('holdfast: checking JWTs needs holdfast/jwt, which cannot be loaded here\n')
   })
 
-  it('Redis that cannot be reached is one line without its password', async () => {
+  it('Redis that cannot be used is one line without its password', async () => {
     let made: unknown
     const closed: string[] = []
     const load: LoadPackage = async () => ({
@@ -162,7 +162,7 @@ describe('who may do what', () => {
     const env = { HOLDFAST_REDIS_URL: 'redis://user:secret@127.0.0.1:1/0' }
     const program = start(['--dev', '--port', '0'], env, load)
     expect(await program.code).toBe(1)
-    expect(program.err).toBe('holdfast: Redis at redis://127.0.0.1:1/0 cannot be reached: "connect ECONNREFUSED"\n')
+    expect(program.err).toBe('holdfast: Redis at redis://127.0.0.1:1/0 cannot be used: "connect ECONNREFUSED"\n')
     expect(closed).toEqual(['store'])
     expect(made).toEqual({ url: env.HOLDFAST_REDIS_URL, prefix: 'holdfast', messages: 1000, ageMs: 3_600_000 })
   })

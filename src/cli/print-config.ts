@@ -15,6 +15,7 @@ const shown = (name: Name, value: unknown): unknown => {
       channels,
     }))
   }
+  if (name === 'redisCluster' && Array.isArray(value)) return (value as readonly string[]).map(withoutPassword)
   return name === 'redisUrl' && typeof value === 'string' ? withoutPassword(value) : MASK
 }
 

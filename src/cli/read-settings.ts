@@ -15,6 +15,7 @@ const IN_FILES = [
   ['jwtSecretFile', 'jwtSecret'],
   ['jwtPublicKeyFile', 'jwtPublicKey'],
   ['redisUrlFile', 'redisUrl'],
+  ['redisClusterFile', 'redisCluster'],
   ['publishKeysFile', 'publishKeys'],
 ] as const
 
@@ -79,7 +80,7 @@ class Reader {
     const isFlag = source.startsWith('flag')
     // A flag without its value was named already.
     if (isFlag && value === '') return
-    if (isFlag && secret && !isPlainUrl(value)) {
+    if (isFlag && secret && !arePlainUrls(value)) {
       const flag = `--${flagOf(name)}`
       this.#warnings.push(
         `others on this machine can read the secret in ${flag}: use ${variableOf(name)}, or a file (${flag}-file)`,
@@ -100,8 +101,13 @@ class Reader {
     const { kind } = settingOf(to)
     const named = `${from} (${source})`
     try {
-      const read = to === 'publishKeys' ? readJsonFile(path, named) : readTextFile(path, named).trim()
-      this.#set(to, path, read, () => kind.fromFile(read))
+      if (to === 'publishKeys') {
+        const read = readJsonFile(path, named)
+        this.#set(to, path, read, () => kind.fromFile(read))
+      } else {
+        const read = readTextFile(path, named).trim()
+        this.#set(to, path, read, () => kind.fromText(read))
+      }
     } catch (error) {
       this.caught(error)
     }
@@ -154,5 +160,6 @@ class Reader {
   }
 }
 
-/** A URL without credentials can be seen by anybody. */
-const isPlainUrl = (value: string): boolean => URL.canParse(value) && /^rediss?:\/\/[^@]*$/.test(value)
+/** URLs without credentials can be seen by anybody. */
+const arePlainUrls = (value: string): boolean =>
+  value.split(',').every((part) => URL.canParse(part.trim()) && /^\s*rediss?:\/\/[^@]*$/.test(part))

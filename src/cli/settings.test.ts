@@ -109,6 +109,9 @@ describe('settings', () => {
     [['--limits', 'links=many'], 'positive numbers; links is not'],
     [['--drain-seconds', '0'], 'must be a whole number of seconds'],
     [['--redis-url', 'http://x'], 'must be a URL as redis://'],
+    [['--redis-cluster', 'redis://a,b'], 'must be URLs as redis://10.0.0.1:6379,redis://10.0.0.2:6379'],
+    [['--redis-cluster', ','], 'must be URLs as redis://'],
+    [['--redis-url', 'redis://a', '--redis-cluster', 'redis://b'], 'exclude each other: one Redis, or a cluster'],
     [['--config', '/nowhere/x.json'], 'flag --config names "/nowhere/x.json": there is no such file'],
     [['--jwt-issuer', 'x'], 'jwtIssuer (flag --jwt-issuer) needs jwtSecret, jwtPublicKey or jwksUrl'],
     [['--tls-cert', 'x', ...ALL], 'tlsCert and tlsKey belong together'],
@@ -200,6 +203,9 @@ describe('settings', () => {
     expect(warnings).toEqual([
       'others on this machine can read the secret in --jwt-secret: use HOLDFAST_JWT_SECRET, or a file (--jwt-secret-file)',
     ])
+    const cluster = (urls: string) => read(['--redis-cluster', urls, ...ALL])
+    expect((await cluster('redis://a, redis://b:7000')).warnings).toEqual([])
+    expect((await cluster('redis://a,redis://:pa55@b')).warnings).toEqual([expect.stringContaining('--redis-cluster')])
   })
 
   it.each([
@@ -242,6 +248,13 @@ describe('--print-config', () => {
       tlsCert: { value: null, from: 'default' },
     })
     expect(Object.keys(shown)).toEqual([...NAMES, 'hooks'])
+    const nodes = fileWith('rediss://user:pa55word@a,\n rediss://user:pa55word@b:7000\n', 'txt')
+    const cluster = await read(['--redis-cluster-file', nodes, ...ALL])
+    expect(cluster.config.redisCluster).toEqual(['rediss://user:pa55word@a', 'rediss://user:pa55word@b:7000'])
+    expect(JSON.parse(printedConfig(cluster))).toMatchObject({
+      redisCluster: { value: ['rediss://a', 'rediss://b:7000'], from: nodes },
+    })
+    expect(printedConfig(cluster)).not.toContain('pa55')
     for (const hidden of ['s3cret', 'kkkk', 'pa55', 'user']) expect(text).not.toContain(hidden)
   })
 })

@@ -78,6 +78,8 @@ export const SETTINGS = {
     SECRET,
   ),
   redisUrlFile: optional(kinds.file, 'the same, in a file'),
+  redisCluster: optional(kinds.redisCluster, 'in place of `redisUrl`: some nodes of a Redis Cluster', SECRET),
+  redisClusterFile: optional(kinds.file, 'the same, in a file'),
   redisPrefix: usual(kinds.text, 'holdfast', 'begins every name in Redis'),
   historyMessages: usual(kinds.count, 1000, 'messages that a channel keeps'),
   historySeconds: usual(kinds.seconds, 3600, 'how long a message is kept'),

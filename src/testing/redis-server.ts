@@ -31,7 +31,7 @@ export interface RedisServer {
 const host = '127.0.0.1'
 const STARTS_WITHIN_MS = 15_000
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -155,9 +155,10 @@ export const storeKindsSuite = (fixtureOf: () => StoreFixture): void => {
 
   it('§3.13 notices carry the key, for whoever serves from them', async () => {
     const { store } = fixtureOf()
-    const heard = new Promise((resolve) => {
-      void store.watch('a', (notice) => resolve(notice?.message)).then(() => quote('A', 1, true))
-    })
+    let told = (_message: unknown): void => undefined
+    const heard = new Promise((resolve) => (told = resolve))
+    await store.watch('a', (notice) => told(notice?.message))
+    await quote('A', 1, true)
     expect(await heard).toMatchObject({ conflationKey: 'A', gone: true, offset: 1 })
   })
 }

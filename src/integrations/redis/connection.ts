@@ -1,148 +1,74 @@
-import { createClient } from 'redis'
-import type { RedisClientOptions } from 'redis'
-import type { Clock } from '../../base/clock.ts'
+import { Clients, openClient } from './client.ts'
+import type { Client, ClientContext, OpenClient } from './client.ts'
+import { inTime } from './in-time.ts'
+import type { Heard, LinkOptions, RedisLink, Reply } from './link.ts'
 import { Subscriptions } from './subscriptions.ts'
-import type { Turn } from '../../server/environment.ts'
 import type { Script } from './scripts.ts'
 
-type Client = ReturnType<typeof newClient>
-/** What scripts answer with: texts, and lists of them. */
-export type Reply = string | readonly Reply[]
-
-export interface ConnectionOptions {
+export interface ConnectionOptions extends LinkOptions {
   readonly url: string
-  readonly client: RedisClientOptions | undefined
-  /** What `run` will be asked for. */
-  readonly scripts: readonly Script[]
-  readonly commandMs: number
-  readonly clock: Clock
-  readonly turn: Turn
-  /** Told when Redis is lost, and why: once for each cause. */
-  readonly report: (error: unknown, context: string) => void
 }
 
-const MAX_BACKOFF_MS = 2000
-const PING_MS = 5000
-/** A socket that says nothing for so long, pings included, is dead. */
-const SILENT_MS = 15_000
-const MAX_QUEUED = 10_000
-
-const newClient = (options: ConnectionOptions) =>
-  createClient({
-    ...options.client,
-    url: options.url,
-    RESP: 2,
-    // What cannot be sent now is refused here, in time: nothing waits for Redis to come back.
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: MAX_QUEUED,
-    pingInterval: PING_MS,
-    socket: {
-      connectTimeout: 5000,
-      socketTimeout: SILENT_MS,
-      reconnectStrategy: (retries: number) =>
-        Math.min(50 * 2 ** Math.min(retries, 10), MAX_BACKOFF_MS) * (0.5 + options.clock.random() / 2),
-      ...options.client?.socket,
-    },
-  })
-
 /** Two connections to one Redis, for commands and for Pub/Sub. They come back by themselves. */
-export class RedisConnection {
+export class RedisConnection implements RedisLink {
   readonly #options: ConnectionOptions
-  readonly #commands: Client
-  readonly #subscriber: Client
+  readonly #clients: Clients
+  readonly #commands: OpenClient
+  readonly #subscriber: OpenClient
   readonly #subscriptions = new Subscriptions()
   readonly #waiting = new Map<Client, Promise<void>>()
   #closed = false
 
-  /** `back`: Pub/Sub flows again, after it may have lost something. */
-  constructor(options: ConnectionOptions, back: () => void) {
+  constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#commands = this.#open('commands', options.scripts)
-    this.#subscriber = this.#open('Pub/Sub', [])
-    this.#subscriber.on('ready', () => {
-      this.#subscriptions.tidy(this.#subscriber)
-      back()
-    })
+    const { url, scripts, clock, report } = options
+    this.#clients = new Clients(options.client, clock)
+    const context: ClientContext = { clients: this.#clients, clock, report }
+    this.#commands = openClient(url, 'commands', context, scripts)
+    this.#subscriber = openClient(url, 'Pub/Sub', context, [])
+    const { client } = this.#subscriber
+    client.on('ready', () => this.#subscriptions.back(client))
   }
 
-  /** Runs a script. Rejects when Redis does not answer in time, and then it may have run. */
-  async run({ lua, sha }: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
-    const given = { keys: [...keys], arguments: [...args] }
-    return this.#inTime(this.#commands, async (client) => {
-      try {
-        return (await client.evalSha(sha, given)) as Reply
-      } catch (error) {
-        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-        // Somebody has made Redis forget it.
-        return (await client.eval(lua, given)) as Reply
-      }
-    })
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+    return this.#inTime(this.#commands, (client) => runScript(client, script, keys, args))
   }
 
   async ping(): Promise<void> {
     await this.#inTime(this.#commands, (client) => client.ping())
   }
 
-  async publish(channel: string, text: string): Promise<void> {
+  async announce(channel: string, text: string): Promise<void> {
     await this.#inTime(this.#commands, (client) => client.publish(channel, text))
   }
 
-  /** Resolves, once messages flow, with the function that ends it. */
-  subscribe(channel: string, heard: (text: string) => void): Promise<() => void> {
+  hear(channel: string, heard: Heard): Promise<() => void> {
+    return this.subscribe(channel, heard)
+  }
+
+  subscribe(channel: string, heard: Heard): Promise<() => void> {
     const subscriber = this.#subscriber
-    return this.#subscriptions.add(subscriber, channel, heard, (task) => this.#inTime(subscriber, task))
+    return this.#subscriptions.add(subscriber.client, channel, heard, (task) => this.#inTime(subscriber, task))
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
     this.#closed = true
-    for (const client of [this.#subscriber, this.#commands]) {
-      try {
-        client.destroy()
-      } catch {
-        // It was not open.
-      }
-    }
-  }
-
-  #open(name: string, scripts: readonly Script[]): Client {
-    const client = newClient(this.#options)
-    let said = ''
-    client.on('error', (error: unknown) => {
-      const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
-      if (text === said || this.#closed) return
-      said = text
-      this.#options.report(error, `the connection to Redis (${name})`)
-    })
-    client.on('ready', () => {
-      said = ''
-      // Before anything else: a command whose script is not known is sent again, behind those that came after it.
-      for (const { lua } of scripts) client.scriptLoad(lua).catch(() => undefined)
-    })
-    client.connect().catch((error: unknown) => {
-      if (!this.#closed) this.#options.report(error, `connecting to Redis (${name})`)
-    })
-    return client
+    this.#subscriber.close()
+    this.#commands.close()
+    this.#clients.close()
   }
 
   /** A connection that is being made may still come in time; a command that is not answered in time is given up. */
-  async #inTime<Result>(client: Client, task: (client: Client) => Promise<Result>): Promise<Result> {
-    const { clock, turn, commandMs } = this.#options
+  async #inTime<Result>({ client, trouble }: OpenClient, task: (client: Client) => Promise<Result>): Promise<Result> {
     if (this.#closed) throw new Error('the Redis store was closed')
-    let stop = (): void => undefined
-    const late = new Promise<never>((_, reject) => {
-      stop = clock.after(commandMs, () => {
-        const what = client.isReady ? 'did not answer' : 'could not be reached'
-        // In a process that was busy for so long the answer may have come, and is read before this turn ends.
-        turn(() => reject(new Error(`Redis ${what} within ${commandMs} ms`)))
-      })
-    })
-    try {
+    const why = () =>
+      client.isReady
+        ? { what: 'Redis did not answer', trouble: '' }
+        : { what: 'Redis could not be reached', trouble: trouble() }
+    return inTime(this.#options, why, async (late) => {
       if (!client.isReady) await Promise.race([late, this.#ready(client)])
-      return await Promise.race([late, task(client)])
-    } finally {
-      stop()
-    }
+      return task(client)
+    })
   }
 
   /** One promise for all who wait for the same connection. */
@@ -158,5 +84,27 @@ export class RedisConnection {
       this.#waiting.set(client, waiting)
     }
     return waiting
+  }
+}
+
+const runScript = async (
+  client: Client,
+  { lua, sha }: Script,
+  keys: readonly string[],
+  args: readonly string[],
+): Promise<Reply> => {
+  const given = { keys: [...keys], arguments: [...args] }
+  try {
+    return (await client.evalSha(sha, given)) as Reply
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    if (/^(MOVED|ASK) /.test(error.message)) {
+      throw new Error('this Redis is a node of a cluster: name its nodes with `cluster`, not with `url`', {
+        cause: error,
+      })
+    }
+    if (!error.message.startsWith('NOSCRIPT')) throw error
+    // Somebody has made Redis forget it.
+    return (await client.eval(lua, given)) as Reply
   }
 }

@@ -7,8 +7,8 @@ import type { RedisServer } from '../../testing/redis-server.ts'
 import { startTcpGate } from '../../testing/tcp-gate.ts'
 import type { TcpGate } from '../../testing/tcp-gate.ts'
 import { namesOf } from './names.ts'
+import type { RedisStoreOptions } from './options.ts'
 import { RedisStore } from './redis-store.ts'
-import type { RedisStoreOptions } from './redis-store.ts'
 
 const ALL = { messages: 1000, bytes: 1_000_000 }
 const POLL = { timeout: 20_000, interval: 10 }

@@ -1,4 +1,3 @@
-import type { RedisClientOptions } from 'redis'
 import { dataDigest } from '../../server/digest.ts'
 import type { Environment } from '../../server/environment.ts'
 import type {
@@ -15,28 +14,14 @@ import type {
 } from '../../server/store.ts'
 import { parsePosition } from '../../protocol/position.ts'
 import type { Place } from '../../protocol/position.ts'
+import { ClusterConnection } from './cluster/cluster-connection.ts'
 import { RedisConnection } from './connection.ts'
+import type { RedisLink } from './link.ts'
 import { announcements, namesOf } from './names.ts'
+import { checkedStoreOptions } from './options.ts'
+import type { RedisStoreOptions } from './options.ts'
 import { appendScript, readScript } from './scripts.ts'
-
-export interface RedisStoreOptions {
-  /** `redis://` or `rediss://` (TLS), with user, password and database as it has them. @default 'redis://127.0.0.1:6379' */
-  readonly url?: string | undefined
-  /** Further options of the `redis` package: TLS certificates, credentials, sockets. Its `url` is not used. */
-  readonly client?: RedisClientOptions | undefined
-  /** What all names in Redis begin with; hubs that are one site share it. 1 to 64 of `A–Z a–z 0–9 _ - . : /`. @default 'holdfast' */
-  readonly prefix?: string | undefined
-  /** Messages that a channel keeps. @default 1000 */
-  readonly messages?: number | undefined
-  /** How long a message is kept, in milliseconds. @default 120000 */
-  readonly ageMs?: number | undefined
-  /** How long a channel that is neither written nor read is kept, in milliseconds. @default 86400000 */
-  readonly idleMs?: number | undefined
-  /** Time that Redis has for an answer, in milliseconds; then the hub says `unavailable`. @default 2000 */
-  readonly commandMs?: number | undefined
-  /** Told when Redis is lost or answers nonsense. May not throw. */
-  readonly onError?: ((failure: { readonly error: unknown; readonly context: string }) => void) | undefined
-}
+import type { Script } from './scripts.ts'
 
 /** Time of the store beside that of Redis, for tests: ms that are added to it. */
 type Skewed = Environment & { readonly skewMs?: () => number }
@@ -50,52 +35,37 @@ type Entry = readonly string[]
 
 /** Logs in Redis, for any number of hubs. What was acknowledged is as safe as the memory of that Redis. */
 export class RedisStore implements Store {
-  readonly #connection: RedisConnection
+  readonly #link: RedisLink
+  readonly #append: Script
   readonly #environment: Skewed
   readonly #prefix: string
   /** How much history is kept, as both scripts take it. */
   readonly #kept: readonly string[]
   readonly #report: (error: unknown, context: string) => void
-  readonly #watchers = new Set<(notice: null) => void>()
 
   constructor(options: RedisStoreOptions, environment: Skewed) {
-    const { url = 'redis://127.0.0.1:6379', prefix = 'holdfast' } = options
-    const { messages = 1000, ageMs = 120_000, idleMs = 86_400_000, commandMs = 2000 } = options
-    checkUrl(url)
-    if (!/^[\w.:/-]{1,64}$/.test(prefix)) {
-      throw new TypeError('holdfast: redisStore: prefix must be 1 to 64 of A–Z a–z 0–9 _ - . : /')
-    }
-    for (const [name, value] of Object.entries({ messages, ageMs, idleMs, commandMs })) {
-      if (Number.isSafeInteger(value) && value > 0) continue
-      throw new TypeError(`holdfast: redisStore: ${name} must be a positive whole number, not ${value}`)
-    }
+    const { cluster, client, prefix, messages, ageMs, idleMs, commandMs, url } = checkedStoreOptions(options)
     this.#prefix = prefix
     this.#kept = [messages, ageMs, idleMs].map(String)
     this.#environment = environment
     this.#report = (error, context) => options.onError?.({ error, context })
+    this.#append = appendScript(cluster ? 'SPUBLISH' : 'PUBLISH')
     const { clock, turn } = environment
-    this.#connection = new RedisConnection(
-      {
-        url,
-        client: options.client,
-        scripts: [appendScript, readScript],
-        commandMs,
-        clock,
-        turn,
-        report: this.#report,
-      },
-      () => {
-        for (const watcher of this.#watchers) watcher(null)
-      },
-    )
+    const scripts = [this.#append, readScript]
+    const context = { client, scripts, commandMs, clock, turn, report: this.#report }
+    this.#link = cluster
+      ? new ClusterConnection({ ...context, urls: cluster })
+      : new RedisConnection({ ...context, url })
   }
 
   async append(channel: string, request: AppendRequest): Promise<Appended> {
     const { meta, log, newest, window, notice } = namesOf(this.#prefix, channel)
     const { json, sender, publisher = '', untilMs = '' } = request
-    const reply = await this.#connection.run(
-      appendScript,
-      [meta, log, ...newest, ...window],
+    const kept = typeof request.keep === 'object' ? newest : []
+    const reply = await this.#link.run(
+      this.#append,
+      // In a slot that is moving only those run whose keys are all there.
+      [meta, log, ...kept, ...(request.key ? window : [])],
       [
         ...this.#common(),
         json,
@@ -122,11 +92,10 @@ export class RedisStore implements Store {
   async read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page> {
     const { meta, log, newest } = namesOf(this.#prefix, channel)
     const most = [limit.messages, limit.bytes].map((bound) => String(Math.min(bound, Number.MAX_SAFE_INTEGER)))
-    const reply = await this.#connection.run(
-      readScript,
-      [meta, log, ...newest],
-      [...this.#common(), ...startOf(from), ...most],
-    )
+    const args = [...this.#common(), ...startOf(from), ...most]
+    let reply = await this.#link.run(readScript, [meta, log], args)
+    // The channel is conflated, so it is kept in two more keys: which other channels do not have.
+    if (reply[0] === 'conflated') reply = await this.#link.run(readScript, [meta, log, ...newest], args)
     const [epoch, reason, offset, id, more, entries] = reply as [
       string,
       string,
@@ -142,34 +111,30 @@ export class RedisStore implements Store {
     return { ...page, gap: { from: from.after, to: after, reason: reason as 'epoch' | 'trimmed' | 'lost-tail' } }
   }
 
-  async watch(channel: string, heard: (notice: Notice | null) => void): Promise<() => void> {
+  watch(channel: string, heard: (notice: Notice | null) => void): Promise<() => void> {
     const { notice } = namesOf(this.#prefix, channel)
-    const end = await this.#connection.subscribe(notice, (text) => heard(this.#noticeOf(text)))
-    const lost = (): void => heard(null)
-    this.#watchers.add(lost)
-    return () => {
-      this.#watchers.delete(lost)
-      end()
-    }
+    return this.#link.subscribe(notice, (text) => heard(text === null ? null : this.#noticeOf(text)))
   }
 
   announce(text: string): Promise<void> {
-    return this.#connection.publish(announcements(this.#prefix), text)
+    return this.#link.announce(announcements(this.#prefix), text)
   }
 
   hear(heard: (text: string) => void): Promise<() => void> {
-    return this.#connection.subscribe(announcements(this.#prefix), heard)
+    return this.#link.hear(announcements(this.#prefix), (text) => {
+      // What was announced meanwhile is missed.
+      if (text !== null) heard(text)
+    })
   }
 
   /** Whether Redis answers. */
   check(): Promise<void> {
-    return this.#connection.ping()
+    return this.#link.ping()
   }
 
-  /** Ends both connections; what is under way is refused. Idempotent. */
+  /** Ends all connections; what is under way is refused. Idempotent. */
   close(): Promise<void> {
-    this.#watchers.clear()
-    return this.#connection.close()
+    return this.#link.close()
   }
 
   #common(): string[] {
@@ -240,10 +205,4 @@ const keyOf = (key: PublishKey | undefined): string[] => {
   const scoped = (rest: string): string => dataDigest(`${key.userId.length}:${key.userId}:${rest}`)
   if ('key' in key) return ['k', scoped(key.key), '', '0']
   return ['s', scoped(`${key.client}:${key.sequence}`), scoped(key.client), String(key.sequence)]
-}
-
-const checkUrl = (url: unknown): void => {
-  const isRedis = typeof url === 'string' && /^rediss?:\/\//.test(url) && URL.canParse(url)
-  // The text may hold a password.
-  if (!isRedis) throw new TypeError('holdfast: redisStore: url must be a redis:// or rediss:// address')
 }

@@ -1,3 +1,5 @@
+import type { Heard } from './link.ts'
+
 /** What of the Pub/Sub connection is used. */
 interface Subscriber {
   subscribe(channel: string, listener: (text: string, channel: string) => void): Promise<unknown>
@@ -5,8 +7,9 @@ interface Subscriber {
 }
 
 interface Wanted {
-  readonly listeners: Set<(text: string) => void>
+  readonly listeners: Set<Heard>
   readonly opened: Promise<unknown>
+  isOpen: boolean
 }
 
 /**
@@ -22,15 +25,16 @@ export class Subscriptions {
   async add(
     subscriber: Subscriber,
     channel: string,
-    heard: (text: string) => void,
+    heard: Heard,
     inTime: (task: () => Promise<unknown>) => Promise<unknown>,
   ): Promise<() => void> {
     // A function of its own, so that one listener can listen twice.
-    const listener = (text: string): void => heard(text)
+    const listener: Heard = (text) => heard(text)
     let wanted = this.#wanted.get(channel)
     if (!wanted) {
       this.#ended.delete(channel)
-      wanted = { listeners: new Set(), opened: inTime(() => subscriber.subscribe(channel, this.#deliver)) }
+      const opened = inTime(() => subscriber.subscribe(channel, this.#deliver))
+      wanted = { listeners: new Set(), opened, isOpen: false }
       this.#wanted.set(channel, wanted)
     }
     const { listeners, opened } = wanted
@@ -43,6 +47,7 @@ export class Subscriptions {
     listeners.add(listener)
     try {
       await opened
+      wanted.isOpen = true
     } catch (error) {
       end()
       throw error
@@ -50,9 +55,12 @@ export class Subscriptions {
     return end
   }
 
-  /** The connection is back, and with it what was ended meanwhile. */
-  tidy(subscriber: Subscriber): void {
+  /** The connection is back: with what was ended meanwhile, and without what was published. */
+  back(subscriber: Subscriber): void {
     for (const channel of this.#ended) this.#end(subscriber, channel)
+    for (const { isOpen, listeners } of [...this.#wanted.values()]) {
+      if (isOpen) for (const listener of [...listeners]) listener(null)
+    }
   }
 
   #end(subscriber: Subscriber, channel: string): void {

@@ -1,0 +1,126 @@
+import { createClient } from 'redis'
+import type { RedisClientOptions, RedisFunctions, RedisModules, RedisScripts } from 'redis'
+import type { Clock } from '../../base/clock.ts'
+import type { Script } from './scripts.ts'
+
+export type Client = ReturnType<typeof createClient<RedisModules, RedisFunctions, RedisScripts, 2>>
+
+const MAX_BACKOFF_MS = 2000
+const PING_MS = 5000
+/** A socket that says nothing for so long, pings included, is dead. */
+const SILENT_MS = 15_000
+const MAX_QUEUED = 10_000
+
+/** How long to wait before the attempt after `retries` that failed. */
+export const backoffMs = (retries: number, clock: Clock): number =>
+  Math.min(50 * 2 ** Math.min(retries, 10), MAX_BACKOFF_MS) * (0.5 + clock.random() / 2)
+
+/** Makes connections that differ in their address only. */
+export class Clients {
+  readonly #clock: Clock
+  readonly #socket: RedisClientOptions['socket']
+  /** Never connected. The package builds a class of some hundred commands for each address, unless one client is made of another. */
+  readonly #model: Client
+
+  constructor(options: RedisClientOptions | undefined, clock: Clock) {
+    const { socket, url: _url, ...others } = options ?? {}
+    this.#clock = clock
+    this.#socket = socket
+    this.#model = createClient({
+      ...others,
+      RESP: 2,
+      // What cannot be sent now is refused here, in time: nothing waits for Redis to come back.
+      disableOfflineQueue: true,
+      commandsQueueMaxLength: MAX_QUEUED,
+      pingInterval: PING_MS,
+    })
+  }
+
+  /** Not connected yet. `lasting`: it comes back by itself when it is lost. */
+  make(url: string, lasting: boolean): Client {
+    return this.#model.duplicate({
+      url,
+      socket: {
+        connectTimeout: 5000,
+        socketTimeout: SILENT_MS,
+        reconnectStrategy: (retries: number) => backoffMs(retries, this.#clock),
+        ...this.#socket,
+        ...(!lasting && { reconnectStrategy: false as const }),
+      },
+    })
+  }
+
+  /** Those that it made are closed by who has them. */
+  close(): void {
+    closeClient(this.#model)
+  }
+}
+
+export interface ClientContext {
+  readonly clients: Clients
+  readonly clock: Clock
+  /** Told when Redis is lost, and why: once for each cause. */
+  readonly report: (error: unknown, context: string) => void
+}
+
+/** A connection that was begun, and why it is not there when it is not. */
+export interface OpenClient {
+  readonly client: Client
+  /** What went wrong since it was last ready. */
+  readonly trouble: () => string
+  close(): void
+}
+
+/** Begins a connection that knows the `scripts` before any other command, and comes back by itself. */
+export const openClient = (
+  url: string,
+  name: string,
+  context: ClientContext,
+  scripts: readonly Script[],
+): OpenClient => {
+  const client = context.clients.make(url, true)
+  let trouble = ''
+  let said = ''
+  let closed = false
+  const failed = (error: unknown, doing: string): void => {
+    if (closed) return
+    trouble = troubleOf(error)
+    const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
+    if (text === said) return
+    said = text
+    context.report(error, `${doing} (${name})`)
+  }
+  client.on('error', (error: unknown) => failed(error, 'the connection to Redis'))
+  client.on('ready', () => {
+    trouble = ''
+    said = ''
+    // Before anything else: a command whose script is not known is sent again, behind those that came after it.
+    for (const { lua } of scripts) client.scriptLoad(lua).catch(() => undefined)
+  })
+  client.connect().catch((error: unknown) => failed(error, 'connecting to Redis'))
+  return {
+    client,
+    trouble: () => trouble,
+    close: () => {
+      closed = true
+      closeClient(client)
+    },
+  }
+}
+
+export const closeClient = (client: Client): void => {
+  try {
+    client.destroy()
+  } catch {
+    // It was not open.
+  }
+}
+
+/** What an error of a connection says, for the end of a message. */
+export const troubleOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return ''
+  // Of several addresses, each with its own error, the first says enough.
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : []
+  const { message } = first instanceof Error ? first : error
+  return message === '' ? '' : `: ${message}`
+}
