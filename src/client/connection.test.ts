@@ -116,6 +116,23 @@ describe('the back-off', () => {
     expect(m.now).toBe(2_000)
   })
 
+  it('R16 tries the same transports again when the hub is overloaded, and holds nothing against them', () => {
+    const overloaded: LinkEnd = { code: 'refused', status: 503, retryAfterMs: 2_000 }
+    // The handshake of a WebSocket hides why it failed; the first read tells.
+    for (const [first, second] of [
+      [READ, 'ws'],
+      ['ws', READ],
+    ] as const) {
+      const m = at.connecting()
+      m.end(first, first === READ ? overloaded : undefined)
+      m.end(second, second === READ ? overloaded : undefined)
+      expect(m.next()).toBe('connecting, carry ws')
+      m.end('ws', overloaded)
+      expect(m.next()).toBe('connecting, carry ws')
+      expect(m.prove('ws')).toBe('online')
+    }
+  })
+
   it('asks for one new token after 401, then stops', () => {
     const m = at.connecting()
     const end: LinkEnd = { code: 'refused', status: 401 }

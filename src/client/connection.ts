@@ -99,9 +99,16 @@ const HANDLERS: Handlers = {
         else demote(s, record)
       }
     } else if (s.name === 'connecting') {
-      record.missed = cause !== 'server'
-      // Plain HTTP fails, or the hub says no: then the transports further down would fail too.
-      if (cause === 'server' || (rung < 0 && cause !== 'transport')) s.retryAtMs = NEVER
+      if (cause === 'server') {
+        // It is not the transport: those further down would fare no better, and nothing is held against what failed without a word (R16).
+        s.retryAtMs = NEVER
+        s.toStart = inOrder(s)
+        for (const each of s.rungs) each.missed = false
+        return
+      }
+      record.missed = true
+      // Plain HTTP fails: then the transports further down would fail too.
+      if (rung < 0 && cause !== 'transport') s.retryAtMs = NEVER
       else if (rung >= 0 && s.retryAtMs < NEVER) {
         // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
         const hidden = record.duplex && end.code === 'failed' && s.links.some((each) => each.rung < 0)
