@@ -72,7 +72,7 @@ describe('deploy/', () => {
         expect(variables).toContain(variable)
     }
     const nginx = read('deploy/nginx.conf')
-    expect(nginx).toContain(`server 127.0.0.1:${SETTINGS.port.byDefault};`)
+    expect(nginx).toContain(`server 127.0.0.1:${SETTINGS.port.byDefault} fail_timeout=1s;`)
     expect(nginx).toContain(`location ${SETTINGS.path.byDefault} {`)
     expect(nginx).toContain(`--keep-alive-seconds ${SETTINGS.keepAliveSeconds.byDefault}`)
     expect(nginx).toContain(`client_max_body_size ${DEFAULT_LIMITS.batchBytes / 1024}k;`)
