@@ -239,4 +239,25 @@ export const MUTANTS = [
     replace: 'if (this.#context.now() < Infinity) {',
     tests: ['src/server/revocations.test.ts'],
   },
+  {
+    name: 'a request that comes again is handled again',
+    file: 'src/server/publisher.ts',
+    find: "if ('place' in outcome && !outcome.repeated) {",
+    replace: "if ('place' in outcome) {",
+    tests: ['src/testing/scenarios/requests.test.ts'],
+  },
+  {
+    name: 'anybody may read the answers to requests',
+    file: 'src/server/authorize.ts',
+    find: ' && channel === repliesOf(publisher)',
+    replace: '',
+    tests: ['src/testing/scenarios/requests.test.ts'],
+  },
+  {
+    name: 'a gap of a channel that is no log is handed over',
+    file: 'src/client/subscriptions.ts',
+    find: 'if (!kind) sub.emit(',
+    replace: 'sub.emit(',
+    tests: ['src/testing/scenarios/kinds.test.ts'],
+  },
 ]
