@@ -31,7 +31,8 @@ export const makeServer = (config: Config, listener: RequestListener = answer404
   }
 }
 
-const readPem = (path: string, name: string): string => {
+/** Text of a PEM file that a setting names. @throws StartError */
+export const readPem = (path: string, name: string): string => {
   try {
     return readTextFile(path, name)
   } catch (error) {

@@ -74,7 +74,7 @@ const start = async (settings: Settings, load: LoadPackage, log: HubLogger, cloc
   const { config } = settings
   const { authenticate, authorize } = await permissionsOf(settings, load)
   const server = makeServer(config)
-  const store = await openStore(config, load, clock)
+  const store = await openStore(config, load, clock, log)
   const hub = createHub({
     store,
     authenticate,
