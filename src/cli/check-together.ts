@@ -24,6 +24,11 @@ export const checkTogether = ({ config, hooks, sources }: Settings): readonly st
     problems.push(`${named(key)} and the authenticate of the config file exclude each other`)
   if (config.redisUrl !== undefined && config.redisCluster !== undefined)
     problems.push(`${named('redisUrl')} and ${named('redisCluster')} exclude each other: one Redis, or a cluster`)
+  const [url] = config.redisCluster ?? [config.redisUrl]
+  const tls = (['redisTlsCa', 'redisTlsCert', 'redisTlsKey'] as const).find((name) => config[name] !== undefined)
+  if (tls && !url?.startsWith('rediss:')) problems.push(`${named(tls)} needs a Redis at a rediss:// address`)
+  if ((config.redisTlsCert === undefined) !== (config.redisTlsKey === undefined))
+    problems.push('redisTlsCert and redisTlsKey belong together')
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined))
     problems.push('tlsCert and tlsKey belong together')
   if (config.dev && !LOOPBACK.test(config.host)) {

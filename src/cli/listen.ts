@@ -35,7 +35,8 @@ export const makeServer = (config: Config, { ServerResponse }: Pick<Answers, 'Se
   }
 }
 
-const readPem = (path: string, name: string): string => {
+/** Text of a PEM file that a setting names. @throws StartError */
+export const readPem = (path: string, name: string): string => {
   try {
     return readTextFile(path, name)
   } catch (error) {

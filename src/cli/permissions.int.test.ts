@@ -164,6 +164,7 @@ describe('who may do what', () => {
     expect(await program.code).toBe(1)
     expect(program.err).toBe('holdfast: Redis at redis://127.0.0.1:1/0 cannot be used: "connect ECONNREFUSED"\n')
     expect(closed).toEqual(['store'])
-    expect(made).toEqual({ url: env.HOLDFAST_REDIS_URL, prefix: 'holdfast', messages: 1000, ageMs: 3_600_000 })
+    const onError: unknown = expect.any(Function)
+    expect(made).toEqual({ url: env.HOLDFAST_REDIS_URL, prefix: 'holdfast', messages: 1000, ageMs: 3_600_000, onError })
   })
 })

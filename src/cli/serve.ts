@@ -82,7 +82,7 @@ const start = async (settings: Settings, load: LoadPackage, log: HubLogger, cloc
   called((rules) => channelKinds(rules as typeof kinds), kinds, 'kinds')
   const answers = new Answers()
   const server = makeServer(config, answers)
-  const store = await openStore(config, load, clock)
+  const store = await openStore(config, load, clock, log)
   const hub = createHub({
     store,
     authenticate,

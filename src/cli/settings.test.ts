@@ -115,6 +115,11 @@ describe('settings', () => {
     [['--config', '/nowhere/x.json'], 'flag --config names "/nowhere/x.json": there is no such file'],
     [['--jwt-issuer', 'x'], 'jwtIssuer (flag --jwt-issuer) needs jwtSecret, jwtPublicKey or jwksUrl'],
     [['--tls-cert', 'x', ...ALL], 'tlsCert and tlsKey belong together'],
+    [
+      ['--redis-tls-ca', 'x', '--redis-url', 'redis://a'],
+      'redisTlsCa (flag --redis-tls-ca) needs a Redis at a rediss://',
+    ],
+    [['--redis-tls-cert', 'x', '--redis-cluster', 'rediss://a'], 'redisTlsCert and redisTlsKey belong together'],
     [['--dev', '--host', '0.0.0.0'], 'on loopback only, not on host (flag --host)'],
     [[], 'nobody may do anything yet. Choose who may:'],
     [['--jwt-secret', 'x'], 'nobody may do anything yet'],

@@ -80,6 +80,12 @@ export const SETTINGS = {
   redisUrlFile: optional(kinds.file, 'the same, in a file'),
   redisCluster: optional(kinds.redisCluster, 'in place of `redisUrl`: some nodes of a Redis Cluster', SECRET),
   redisClusterFile: optional(kinds.file, 'the same, in a file'),
+  redisTlsCa: optional(
+    kinds.file,
+    'the CA that signed the certificate of a `rediss://` Redis, PEM; without it those of Node',
+  ),
+  redisTlsCert: optional(kinds.file, 'certificate that is shown to Redis, PEM; with `redisTlsKey`'),
+  redisTlsKey: optional(kinds.file, 'its private key, PEM'),
   redisPrefix: usual(kinds.text, 'holdfast', 'begins every name in Redis'),
   historyMessages: usual(kinds.count, 1000, 'messages that a channel keeps'),
   historySeconds: usual(kinds.seconds, 3600, 'how long a message is kept'),

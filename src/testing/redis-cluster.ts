@@ -1,5 +1,7 @@
 import { freePort, startRedisServer } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
+import { tlsArgs } from './redis-tls.ts'
+import type { Certificates } from './redis-tls.ts'
 
 const SLOTS = 16_384
 const MASTERS = 3
@@ -12,6 +14,8 @@ export interface RedisClusterNode extends RedisServer {
   /** Its name in the cluster. */
   readonly id: string
   readonly busPort: number
+  /** Where clients come: with TLS another than that of `command`. */
+  readonly clientPort: number
 }
 
 /** Three masters with a third of the slots each, and a replica of each of the first `replicas`. */
@@ -51,17 +55,33 @@ const until = async (what: string, isSo: () => Promise<boolean>): Promise<void> 
   }
 }
 
-const startNode = async (args: readonly string[]): Promise<RedisClusterNode> => {
-  const busPort = await freePort()
+const startNode = async (tls: Certificates | undefined): Promise<RedisClusterNode> => {
+  const [busPort, tlsPort] = [await freePort(), tls ? await freePort() : undefined]
+  const secure = tls && tlsPort ? [...tlsArgs(tlsPort, tls, tls.server, 'no'), '--tls-cluster', 'yes'] : []
   const own = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort)]
   const timeout = ['--cluster-node-timeout', String(NODE_TIMEOUT_MS)]
-  const server = await startRedisServer(['--save', '', '--repl-diskless-sync-delay', '0', ...own, ...timeout, ...args])
-  return { ...server, busPort, id: String(await server.command('CLUSTER', 'MYID')) }
+  const server = await startRedisServer([
+    '--save',
+    '',
+    '--repl-diskless-sync-delay',
+    '0',
+    ...own,
+    ...timeout,
+    ...secure,
+  ])
+  const url = tlsPort === undefined ? server.url : `rediss://127.0.0.1:${tlsPort}`
+  return {
+    ...server,
+    url,
+    busPort,
+    clientPort: tlsPort ?? server.port,
+    id: String(await server.command('CLUSTER', 'MYID')),
+  }
 }
 
-/** Starts a real cluster. `args` are further settings of each node. @throws when it does not come up */
-export const startRedisCluster = async (replicas = 1, args: readonly string[] = []): Promise<RedisCluster> => {
-  const nodes = await Promise.all(Array.from({ length: MASTERS + replicas }, () => startNode(args)))
+/** Starts a real cluster, with `tls` for its clients and among its nodes. @throws when it does not come up */
+export const startRedisCluster = async (replicas = 1, tls?: Certificates): Promise<RedisCluster> => {
+  const nodes = await Promise.all(Array.from({ length: MASTERS + replicas }, () => startNode(tls)))
   const masters = nodes.slice(0, MASTERS)
   const others = nodes.slice(MASTERS)
   const stop = async (): Promise<void> => {
@@ -81,7 +101,8 @@ export const startRedisCluster = async (replicas = 1, args: readonly string[] = 
     }
     for (const [n, node] of nodes.entries()) {
       await node.command('CLUSTER', 'SET-CONFIG-EPOCH', String(n + 1))
-      if (n > 0) await node.command('CLUSTER', 'MEET', '127.0.0.1', String(nodes[0]!.port), String(nodes[0]!.busPort))
+      const [{ clientPort, busPort }] = nodes as [RedisClusterNode]
+      if (n > 0) await node.command('CLUSTER', 'MEET', '127.0.0.1', String(clientPort), String(busPort))
     }
     await until('the nodes know each other', isOk)
     for (const [n, replica] of others.entries()) {
@@ -122,7 +143,7 @@ export const startRedisCluster = async (replicas = 1, args: readonly string[] = 
       for (;;) {
         const [key] = (await from.command('CLUSTER', 'GETKEYSINSLOT', String(slot), '1')) as string[]
         if (key === undefined) break
-        await from.command('MIGRATE', '127.0.0.1', String(to.port), key, '0', '5000')
+        await from.command('MIGRATE', '127.0.0.1', String(to.clientPort), key, '0', '5000')
       }
       await gone?.()
       for (const node of [to, from, ...masters.filter((one) => one !== to && one !== from)]) {

@@ -1,4 +1,4 @@
-import { createClient } from 'redis'
+import { ErrorReply, createClient } from 'redis'
 import type { RedisClientOptions, RedisFunctions, RedisModules, RedisScripts } from 'redis'
 import type { Clock } from '../../base/clock.ts'
 import type { Script } from './scripts.ts'
@@ -68,6 +68,8 @@ export interface OpenClient {
   readonly client: Client
   /** What went wrong since it was last ready. */
   readonly trouble: () => string
+  /** The error of a command, in words that say what to do where its own do not. */
+  readonly explained: (error: unknown) => unknown
   close(): void
 }
 
@@ -82,25 +84,41 @@ export const openClient = (
   let trouble = ''
   let said = ''
   let closed = false
+  // Whom Redis does not know it answers once, and hangs up.
+  let isUnknown = false
   const failed = (error: unknown, doing: string): void => {
     if (closed) return
-    trouble = troubleOf(error)
+    if (!isUnknown) trouble = troubleOf(error)
     const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
     if (text === said) return
     said = text
     context.report(error, `${doing} (${name})`)
   }
   client.on('error', (error: unknown) => failed(error, 'the connection to Redis'))
-  client.on('ready', () => {
+  const isWell = (): void => {
     trouble = ''
     said = ''
+    isUnknown = false
+  }
+  client.on('ready', () => {
+    if (scripts.length === 0) isWell()
     // Before anything else: a command whose script is not known is sent again, behind those that came after it.
-    for (const { lua } of scripts) client.scriptLoad(lua).catch(() => undefined)
+    for (const { lua } of scripts) {
+      client.scriptLoad(lua).then(isWell, (error: unknown) => {
+        if (!isUnknownUser(error)) return
+        if (!isUnknown) failed(new Error(NOBODY), 'the connection to Redis')
+        isUnknown = true
+      })
+    }
   })
   client.connect().catch((error: unknown) => failed(error, 'connecting to Redis'))
   return {
     client,
     trouble: () => trouble,
+    explained: (error) =>
+      isUnknownUser(error) || (isUnknown && !(error instanceof ErrorReply))
+        ? new Error(NOBODY, { cause: error })
+        : error,
     close: () => {
       closed = true
       closeClient(client)
@@ -116,11 +134,31 @@ export const closeClient = (client: Client): void => {
   }
 }
 
-/** What an error of a connection says, for the end of a message. */
+/** What an error of a connection says and what to do, for the end of a message. */
 export const troubleOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return ''
   // Of several addresses, each with its own error, the first says enough.
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : []
-  const { message } = first instanceof Error ? first : error
-  return message === '' ? '' : `: ${message}`
+  const one = first ?? error
+  if (!(one instanceof Error)) return ''
+  const code = 'code' in one && typeof one.code === 'string' ? one.code : ''
+  // OpenSSL's own message names lines of its source.
+  const isOpenSsl = code.startsWith('ERR_SSL') && 'reason' in one && typeof one.reason === 'string'
+  const said = isOpenSsl ? String(one.reason) : one.message
+  const advice = ADVICE.find(([codes]) => codes.test(code || said))?.[1]
+  return [said, advice].flatMap((text) => (text ? [`: ${text}`] : [])).join('')
 }
+
+const NOBODY = 'NOAUTH Authentication required: give user and password in the address'
+
+/** Redis does not read a command of this length from somebody it does not know. */
+const isUnknownUser = (error: unknown): boolean =>
+  error instanceof Error && /^NOAUTH|unauthenticated (multi)?bulk/.test(error.message)
+
+const ADVICE: readonly (readonly [codes: RegExp, advice: string])[] = [
+  [/SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET)|CERT_UNTRUSTED/, 'give the CA that signed the certificate of Redis'],
+  [
+    /CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA/,
+    'Redis wants a certificate of its clients that its CA has signed',
+  ],
+  [/^WRONGPASS/, 'check the user and the password of the address'],
+]

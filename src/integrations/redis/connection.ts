@@ -59,7 +59,8 @@ export class RedisConnection implements RedisLink {
   }
 
   /** A connection that is being made may still come in time; a command that is not answered in time is given up. */
-  async #inTime<Result>({ client, trouble }: OpenClient, task: (client: Client) => Promise<Result>): Promise<Result> {
+  async #inTime<Result>(open: OpenClient, task: (client: Client) => Promise<Result>): Promise<Result> {
+    const { client, trouble, explained } = open
     if (this.#closed) throw new Error('the Redis store was closed')
     const why = () =>
       client.isReady
@@ -67,7 +68,11 @@ export class RedisConnection implements RedisLink {
         : { what: 'Redis could not be reached', trouble: trouble() }
     return inTime(this.#options, why, async (late) => {
       if (!client.isReady) await Promise.race([late, this.#ready(client)])
-      return task(client)
+      try {
+        return await task(client)
+      } catch (error) {
+        throw explained(error)
+      }
     })
   }
 

@@ -47,6 +47,7 @@ const checkedOptions = (who: string, options: RedisOptions) => {
   if (cluster === undefined) checkUrl(who, url)
   else if (options.url === undefined) checkCluster(who, cluster)
   else throw new TypeError(`holdfast: ${who}: url and cluster exclude each other`)
+  checkTls(who, client, cluster?.[0] ?? url)
   checkNumbers(who, { commandMs })
   return { url, cluster, client, commandMs }
 }
@@ -60,7 +61,27 @@ const checkNumbers = (who: string, numbers: Readonly<Record<string, number>>): v
 
 // The texts of addresses are not quoted: there may be a password in them.
 
-const isRedisUrl = (url: unknown): boolean => typeof url === 'string' && /^rediss?:\/\//.test(url) && URL.canParse(url)
+const isRedisUrl = (url: unknown): boolean => {
+  if (typeof url !== 'string' || !/^rediss?:\/\//.test(url) || !URL.canParse(url)) return false
+  const { username, password, pathname } = new URL(url)
+  return /^(\/\d{0,4})?$/.test(pathname) && [username, password].every(isEncoded)
+}
+
+const isEncoded = (text: string): boolean => {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The scheme alone says whether it is TLS. */
+const checkTls = (who: string, client: RedisClientOptions | undefined, url: string): void => {
+  const tls: unknown = client?.socket && 'tls' in client.socket ? client.socket.tls : undefined
+  if (tls === undefined || tls === url.startsWith('rediss:')) return
+  throw new TypeError(`holdfast: ${who}: client.socket.tls does not fit the address: rediss:// is TLS, redis:// is not`)
+}
 
 const checkUrl = (who: string, url: unknown): void => {
   if (!isRedisUrl(url)) throw new TypeError(`holdfast: ${who}: url must be a redis:// or rediss:// address`)

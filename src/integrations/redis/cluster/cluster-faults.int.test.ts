@@ -116,6 +116,25 @@ describeRedis('RedisStore and its cluster', () => {
       .toMatchObject({ kind: 'appended' })
   })
 
+  it('needs no more rights than docs/deploy.md says', async () => {
+    const rights = '~rights:* &rights:* +@read +@write +@connection +@pubsub +eval +evalsha +script|load +time'
+    const user = `ACL SETUSER site on >pa55 resetkeys resetchannels -@all ${rights} +cluster|slots +cluster|info`
+    await cluster.everywhere(...user.split(' '))
+    const addresses = cluster.urls.map((url) => url.replace('//', '//site:pa55@'))
+    const { store, watched, failures } = stores.open({ cluster: addresses, prefix: 'rights' })
+    const told: string[] = []
+    await store.hear((text) => told.push(text))
+    for (const channel of await stores.oneToEach()) {
+      const heard = await watched(channel)
+      await store.append(channel, { json: '1', key: { userId: '', client: 'c', sequence: 1 } })
+      await expect.poll(() => jsonOf(heard), POLL).toEqual(['1'])
+    }
+    await store.announce('x')
+    await expect.poll(() => told, POLL).toEqual(['x'])
+    await store.check()
+    expect(failures).toEqual([])
+  })
+
   it('S20 a node that says the cluster is down is asked again until it is up', async () => {
     const one = stores.open({ commandMs: 15_000 })
     const channel = await stores.channelAt(cluster.masters[0]!)

@@ -69,7 +69,7 @@ export class ClusterNode {
     try {
       return await this.#send(['EVALSHA', sha, ...given], isAsking)
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw this.#commands.explained(error)
       // Somebody has made Redis forget it.
       return this.#send(['EVAL', lua, ...given], isAsking)
     }
