@@ -42,6 +42,10 @@ const SAME = ['lint', 'typecheck', 'format', 'layers', 'docs', 'knip', 'api', 'p
 /** For those that leave out by themselves what an everyday run has done. */
 const suite = { live: true, env: values.rest ? { REST: '1' } : {} }
 
+const chromium = { name: 'e2e-chromium', run: 'test:e2e', ...suite }
+// What is left of them waits for minutes that a browser counts, and needs nothing that the everyday run has not built.
+const waiting = values.rest ? [chromium] : []
+
 // The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
 const rows = [
   [
@@ -60,7 +64,7 @@ const rows = [
   [{ name: 'vitest', run: 'test:unit', ...suite }],
   ...(full
     ? [
-        [{ name: 'mutants', run: 'test:mutants', live: true }],
+        [{ name: 'mutants', run: 'test:mutants', live: true }, ...waiting],
         [
           { name: 'soak', run: 'test:soak' },
           { name: 'seeds-1', run: 'test:simulation', env: { FIRST_SEED: '1', SEEDS: `${half}`, MINUTES: '12' } },
@@ -83,7 +87,7 @@ const rows = [
     { name: 'size', run: 'size' },
   ],
   [{ name: 'examples', run: 'build:examples' }],
-  [{ name: 'e2e-chromium', run: 'test:e2e', ...suite }],
+  ...(values.rest ? [] : [[chromium]]),
   [{ name: 'e2e-firefox', run: 'test:e2e:firefox', ...suite, skip: firefoxMissing }],
   ...(full ? [[{ name: 'webkit', run: 'test:webkit', live: true, skip: webkitMissing }]] : []),
 ]
