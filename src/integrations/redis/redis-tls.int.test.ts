@@ -5,7 +5,7 @@ import { describeRedis, freePort, startRedisServer } from '../../testing/redis-s
 import type { RedisServer } from '../../testing/redis-server.ts'
 import { makeCertificates, tlsArgs } from '../../testing/redis-tls.ts'
 import type { Certificate, Certificates } from '../../testing/redis-tls.ts'
-import { SUITE_AGE_MS, SUITE_MESSAGES } from '../../testing/store-suite.ts'
+import { SUITE_AGE_MS, SUITE_MESSAGES } from '../../testing/store-fixture.ts'
 import type { RedisStoreOptions } from './options.ts'
 import { RedisStore } from './redis-store.ts'
 
