@@ -1,10 +1,8 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { CONTENT_TYPE } from '../protocol/frames.ts'
 import { PATIENCE_MS, besiegedHub } from '../testing/besieged-hub.ts'
-import { exchangeBytes } from '../testing/raw-http.ts'
+import { exchangeBytes, sendAndReset } from '../testing/raw-http.ts'
 import { hello } from '../testing/test-hub.ts'
 
 const hub = besiegedHub()
@@ -256,11 +254,7 @@ describe('S16 S17 bad HTTP at each endpoint is answered or cut off, and nobody e
     const bytes = bytesOf(endpoint, {})
     const places = [1, 20, bytes.length - endpoint.body.length, bytes.length - 1, bytes.length]
     for (const place of places) {
-      const socket = connect(hub.port, '127.0.0.1').on('error', () => undefined)
-      await once(socket, 'connect')
-      await new Promise((resolve) => socket.write(bytes.subarray(0, place), resolve))
-      socket.resetAndDestroy()
-      await once(socket, 'close')
+      await sendAndReset(hub.port, bytes.subarray(0, place))
     }
     await hub.harmless()
   })

@@ -1,9 +1,7 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { CONTENT_TYPE } from '../protocol/frames.ts'
 import { PATIENCE_MS, besiegedHub } from '../testing/besieged-hub.ts'
-import { exchangeBytes } from '../testing/raw-http.ts'
+import { exchangeBytes, sendAndReset } from '../testing/raw-http.ts'
 import type { RawAnswer } from '../testing/raw-http.ts'
 
 const hub = besiegedHub()
@@ -137,11 +135,7 @@ describe('S16 S17 §5.7 bad upgrades are answered or cut off, and nobody else no
   it('a reset at any place of the handshake', async () => {
     const bytes = Buffer.from(textOf({}) + CLOSE, 'latin1')
     for (let place = 1; place < bytes.length; place += 7) {
-      const socket = connect(hub.port, '127.0.0.1').on('error', () => undefined)
-      await once(socket, 'connect')
-      await new Promise((resolve) => socket.write(bytes.subarray(0, place), resolve))
-      socket.resetAndDestroy()
-      await once(socket, 'close')
+      await sendAndReset(hub.port, bytes.subarray(0, place))
     }
     await hub.harmless()
   })

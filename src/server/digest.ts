@@ -14,3 +14,6 @@ export const shareOf = (text: string): number => Number.parseInt(hash('sha256', 
 
 /** The opaque tag of a client object; it cannot be turned back into its 128 random bits (PROTOCOL.md §4.4). */
 export const publisherTag = (client: string): string => digest(client).slice(0, 11)
+
+/** The tag of a client that reads; undefined for a `GET`, which has no client. */
+export const readerTag = (client: string): string | undefined => (client === '' ? undefined : publisherTag(client))

@@ -1,12 +1,9 @@
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { memoryUsed } from '../testing/heap-growth.ts'
 import { RawWebSocket, frameBytes } from '../testing/raw-websocket.ts'
 import { hello } from '../testing/test-hub.ts'
+import { serveOnPath } from '../testing/serve-on-path.ts'
 import { createHub } from './hub.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 
@@ -42,8 +39,6 @@ const FLOODS: readonly (readonly [string, () => Buffer])[] = [
 it.each(FLOODS)(
   'S6 S16 %s on links that read nothing are answered as far as there is room, and then not read',
   async (_title, piece) => {
-    const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
-    const path = join(folder, 'hub.sock')
     const failures: unknown[] = []
     const hub = createHub({
       authorize: () => true,
@@ -52,14 +47,8 @@ it.each(FLOODS)(
     })
     const server = createServer()
     hub.attach(server)
-    server.listen(path)
-    await once(server, 'listening')
-    undo.push(async () => {
-      server.closeAllConnections()
-      await hub.close()
-      server.close()
-      rmSync(folder, { recursive: true })
-    })
+    const { path, close } = await serveOnPath(server, hub)
+    undo.push(close)
     const open = async (): Promise<RawWebSocket> => {
       const link = new RawWebSocket(path, '/realtime')
       undo.push(() => link.close())

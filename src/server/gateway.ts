@@ -3,7 +3,7 @@ import type { Hello } from '../protocol/frames.ts'
 import { readClientFrame } from '../protocol/validate-client-frames.ts'
 import type { Peer } from './admission.ts'
 import type { User } from './authorize.ts'
-import { publisherTag } from './digest.ts'
+import { readerTag } from './digest.ts'
 import { Expiry } from './expiry.ts'
 import type { LinkEnd } from './counters.ts'
 import { refusal } from './frame-text.ts'
@@ -138,7 +138,7 @@ export class Gateway {
     const question: PollQuestion = {
       welcome: core.welcome(hello, user, core.heartbeatMs(hello.heartbeatMs)),
       user,
-      publisher: hello.client === '' ? undefined : publisherTag(hello.client),
+      publisher: readerTag(hello.client),
       expiry: new Expiry(user, hello.client, core, hello.waitMs ? RENEW_LATE_MS : 0),
       channels: hello.channels ?? [],
       waitMs: hello.waitMs ?? 0,
@@ -190,7 +190,7 @@ export class Gateway {
     return streamResponse((out) => {
       const welcome = core.welcome(hello, user, heartbeatMs)
       const expiry = new Expiry(user, hello.client, core)
-      const publisher = hello.client === '' ? undefined : publisherTag(hello.client)
+      const publisher = readerTag(hello.client)
       return new StreamSession(core, { welcome, heartbeatMs, user, publisher, expiry, channels, withIds, leave }, out)
     })
   }

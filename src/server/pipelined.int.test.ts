@@ -1,13 +1,11 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { hello } from '../testing/test-hub.ts'
+import { serveOnPath } from '../testing/serve-on-path.ts'
 import { createHub } from './hub.ts'
 import type { Hub } from './hub-types.ts'
 
@@ -38,16 +36,8 @@ const serve = async (): Promise<Served> => {
   })
   const server = createServer((_, response) => app.push(response))
   hub.attach(server)
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
-  const path = join(folder, 'hub.sock')
-  server.listen(path)
-  await once(server, 'listening')
-  undo.push(async () => {
-    server.closeAllConnections()
-    await hub.close()
-    server.close()
-    rmSync(folder, { recursive: true })
-  })
+  const { path, close } = await serveOnPath(server, hub)
+  undo.push(close)
   const send = (...requests: string[]) => {
     const socket = connect(path)
     let text = ''

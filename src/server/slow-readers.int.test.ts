@@ -1,11 +1,8 @@
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { memoryUsed } from '../testing/heap-growth.ts'
 import { StalledReader } from '../testing/stalled-reader.ts'
+import { serveOnPath } from '../testing/serve-on-path.ts'
 import { createHub } from './hub.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { memoryStore } from './memory-store.ts'
@@ -35,8 +32,6 @@ describe('S6 200 stalled WebSockets and 100 stalled streams, while 10 MB are pub
   ])(
     'cost a mark and a batch each, and nobody else anything; with %d messages of history they go on with %s',
     async (kept) => {
-      const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
-      const path = join(folder, 'hub.sock')
       const failures: unknown[] = []
       const store = memoryStore({ messages: kept, ageMs: 3_600_000 })
       const hub = createHub({
@@ -48,14 +43,10 @@ describe('S6 200 stalled WebSockets and 100 stalled streams, while 10 MB are pub
       })
       const server = createServer()
       hub.attach(server)
-      server.listen(path)
-      await once(server, 'listening')
+      const { path, close } = await serveOnPath(server, hub)
       undo.push(async () => {
-        server.closeAllConnections()
-        await hub.close()
+        await close()
         await store.close()
-        server.close()
-        rmSync(folder, { recursive: true })
       })
 
       const open = (kind: 'websocket' | 'sse', count: number): StalledReader[] =>

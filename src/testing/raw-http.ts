@@ -63,3 +63,12 @@ export const exchangeBytes = async (
     socket.destroy()
   }
 }
+
+/** Sends bytes on a connection of their own, and resets that. Resolves when it is over. */
+export const sendAndReset = async (port: number, bytes: Uint8Array): Promise<void> => {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+  await once(socket, 'connect')
+  await new Promise((resolve) => socket.write(bytes, resolve))
+  socket.resetAndDestroy()
+  await once(socket, 'close')
+}
