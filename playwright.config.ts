@@ -6,7 +6,7 @@ const { env } = process
 const full = env['FULL'] === '1'
 // Only what an everyday run leaves out (`--rest` of scripts/test.mjs).
 const rest = env['REST'] === '1'
-// Tests tagged @real wait for real durations, those tagged @screenshots make pictures; @chromium: no other browser can.
+// Tests tagged @real wait for real durations, those tagged @screenshots make pictures; @chromium: no other browser can, or need.
 const optIn = [...(env['REAL'] === '1' ? [] : ['@real']), ...(env['SCREENSHOTS'] === '1' ? [] : ['@screenshots'])]
 const unwanted = new RegExp(optIn.join('|') || '(?!)')
 // Which projects this run is about (workers inherit the answer), so that a run of one needs no other browser.
@@ -71,8 +71,10 @@ export default defineConfig({
   forbidOnly: Boolean(env['CI']),
   retries: 0,
   workers: 2,
-  timeout: 30_000,
+  // A guard, which no test waits for: Firefox takes seconds for each tab on a busy machine.
+  timeout: 60_000,
   reporter: 'list',
-  use: { trace: 'retain-on-failure' },
+  // Traces cost a fifth of the time, and nobody fetches those of CI.
+  use: { trace: env['CI'] ? 'off' : 'retain-on-failure' },
   projects: [...chromium(), ...firefox()],
 })

@@ -40,6 +40,8 @@ export default defineConfig({
     restoreMocks: true,
     unstubGlobals: true,
     testTimeout: 30_000,
+    // More at once, and deadlines are missed on a machine with two cores.
+    maxWorkers: 2,
     // For those that say `concurrent`: they wait more than they work.
     maxConcurrency: 16,
     // The summary line, and the failures; a name for every test under CI.
@@ -47,13 +49,9 @@ export default defineConfig({
     projects: env['SOAK_MINUTES']
       ? [{ extends: true, test: { name: 'soak', include: ['src/testing/soak/*.soak.ts'] } }]
       : [
-          // They only compute, so each of two cores has its own.
-          { extends: true, test: { name: 'unit', include: unit, exclude: [`**/*${INTEGRATION}`], maxWorkers: 2 } },
-          // They wait for deadlines in parts of a second: one file at a time, with the machine to itself.
-          {
-            extends: true,
-            test: { name: 'integration', include: integration, maxWorkers: 1, sequence: { groupOrder: 1 } },
-          },
+          // First those that only compute; then those that wait for deadlines in parts of a second, and have the machine to themselves.
+          { extends: true, test: { name: 'unit', include: unit, exclude: [`**/*${INTEGRATION}`] } },
+          { extends: true, test: { name: 'integration', include: integration, sequence: { groupOrder: 1 } } },
         ],
   },
 })

@@ -90,12 +90,12 @@ export const makeHarness = ({ url, ownChannel, transports, timing }: HarnessRequ
       }
     },
     async until(condition, what) {
-      const deadline = performance.now() + 15_000
+      const deadline = performance.now() + 30_000
       while (!condition()) {
         if (performance.now() > deadline) {
           const { summary, timeline } = window.client.explain()
           const facts = timeline.slice(-20).map(({ kind, transport, code }) => [kind, transport, code].join(' '))
-          throw new Error(`not within 15 s: ${what}\n${summary}\n${facts.join('\n')}\n${errors.join('\n')}`)
+          throw new Error(`not within 30 s: ${what}\n${summary}\n${facts.join('\n')}\n${errors.join('\n')}`)
         }
         await pause(5)
       }

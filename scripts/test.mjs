@@ -4,6 +4,7 @@
 // `--only <name>[,<name>]`: these steps alone; `--not <name>[,<name>]`: all but these.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
@@ -46,6 +47,14 @@ const chromium = { name: 'e2e-chromium', run: 'test:e2e', ...suite }
 // What is left of them waits for minutes that a browser counts, and needs nothing that the everyday run has not built.
 const waiting = values.rest ? [chromium] : []
 
+/** They only compute, on a clock of their own: in the background all along, they take what the other steps leave of the machine. */
+const seeds = (number) => ({
+  name: `seeds-${number}`,
+  run: 'test:simulation',
+  env: { FIRST_SEED: `${(number - 1) * half + 1}`, SEEDS: `${half}`, MINUTES: '30' },
+})
+const background = full ? [seeds(1), seeds(2)] : []
+
 // The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
 const rows = [
   [
@@ -62,20 +71,7 @@ const rows = [
     { name: 'docs', run: 'docs:check' },
   ],
   [{ name: 'vitest', run: 'test:unit', ...suite }],
-  ...(full
-    ? [
-        [{ name: 'mutants', run: 'test:mutants', live: true }, ...waiting],
-        [
-          { name: 'soak', run: 'test:soak' },
-          { name: 'seeds-1', run: 'test:simulation', env: { FIRST_SEED: '1', SEEDS: `${half}`, MINUTES: '12' } },
-          {
-            name: 'seeds-2',
-            run: 'test:simulation',
-            env: { FIRST_SEED: `${half + 1}`, SEEDS: `${half}`, MINUTES: '12' },
-          },
-        ],
-      ]
-    : []),
+  ...(full ? [[{ name: 'mutants', run: 'test:mutants' }, { name: 'soak', run: 'test:soak' }, ...waiting]] : []),
   [
     { name: 'build', run: 'build' },
     { name: 'knip', run: 'knip' },
@@ -124,8 +120,24 @@ function failureOf(run) {
   }
 }
 
+/** What runs in the background. */
+const behind = new Set()
+function endBackground() {
+  for (const child of behind) {
+    behind.delete(child)
+    if (process.platform === 'win32') child.kill()
+    else process.kill(-child.pid)
+  }
+}
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    endBackground()
+    process.exit(128 + constants.signals[signal])
+  })
+}
+
 /** Runs a script of package.json; its output comes live, or in one piece at its end when others run beside it. Resolves with all of it. */
-function runScript(script, live, more) {
+function runScript({ run: script, env: more }, live, inBackground) {
   return new Promise((resolve) => {
     const npm = process.env.npm_execpath
     const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []]
@@ -134,7 +146,12 @@ function runScript(script, live, more) {
       env: { ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: !npm && process.platform === 'win32',
+      detached: inBackground,
     })
+    if (inBackground && child.pid) {
+      behind.add(child)
+      setPriority(child.pid, constants.priority.PRIORITY_LOW)
+    }
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk) => {
@@ -143,7 +160,10 @@ function runScript(script, live, more) {
       })
     }
     child.on('error', (error) => resolve({ ok: false, output: `${output}${error.message}\n` }))
-    child.on('close', (code) => resolve({ ok: code === 0, output }))
+    child.on('close', (code) => {
+      behind.delete(child)
+      resolve({ ok: code === 0, output })
+    })
   })
 }
 
@@ -155,10 +175,10 @@ function sayBars() {
   console.log('\nlost 0, repeated 0, reordered 0, silent gaps 0, false gaps 0 over all of these')
 }
 
-async function runStep(step, live) {
+async function runStep(step, live, inBackground = false) {
   const startedAt = performance.now()
   const result = await (typeof step.run === 'string'
-    ? runScript(step.run, live, step.env)
+    ? runScript(step, live, inBackground)
     : Promise.resolve()
         .then(step.run)
         .then(
@@ -172,16 +192,20 @@ async function runStep(step, live) {
   return { ...step, ok: result.ok, output: result.output, seconds }
 }
 
+/** Whether it was asked for; and for what cannot run here, why. */
+function isWanted({ name, skip }) {
+  if ((only && !only.includes(name)) || not.includes(name)) return false
+  const why = skip?.()
+  if (why && !process.env.CI) notRun.push(`${name.replace('e2e-', '')} (${why})`)
+  return !why || process.env.CI
+}
+
 const only = values.only?.split(',')
 const not = [...(values.not?.split(',') ?? []), ...(values.rest ? SAME : [])]
-const unknown = [...(only ?? []), ...not].filter((name) => !rows.flat().some((step) => step.name === name))
+const steps = [...rows.flat(), ...background]
+const unknown = [...(only ?? []), ...not].filter((name) => !steps.some((step) => step.name === name))
 if (unknown.length > 0) {
-  console.error(
-    `No step is called ${unknown.join(', ')}. Steps: ${rows
-      .flat()
-      .map(({ name }) => name)
-      .join(', ')}`,
-  )
+  console.error(`No step is called ${unknown.join(', ')}. Steps: ${steps.map(({ name }) => name).join(', ')}`)
   process.exit(2)
 }
 if (!existsSync(join(root, 'node_modules', 'vitest'))) {
@@ -192,16 +216,14 @@ if (!existsSync(join(root, 'node_modules', 'vitest'))) {
 rmSync(bars, { recursive: true, force: true })
 const done = []
 const notRun = []
+const later = background.filter(isWanted).map((step) => runStep(step, false, true))
 for (const row of rows) {
-  const steps = row.filter((step) => {
-    if ((only && !only.includes(step.name)) || not.includes(step.name)) return false
-    const why = step.skip?.()
-    if (why && !process.env.CI) notRun.push(`${step.name.replace('e2e-', '')} (${why})`)
-    return !why || process.env.CI
-  })
-  done.push(...(await Promise.all(steps.map((step) => runStep(step, step.live && steps.length === 1)))))
+  const chosen = row.filter(isWanted)
+  done.push(...(await Promise.all(chosen.map((step) => runStep(step, step.live && chosen.length === 1)))))
   if (done.some(({ ok }) => !ok)) break
 }
+if (done.every(({ ok }) => ok)) done.push(...(await Promise.all(later)))
+else endBackground()
 
 const failed = done.filter(({ ok }) => !ok)
 for (const { name, output } of failed) {

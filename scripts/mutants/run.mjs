@@ -2,7 +2,7 @@
 // A patch that no longer applies or does not compile, and a mutant that survives, fail the run. `--only <name>`: these alone.
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -62,19 +62,24 @@ const compiler = () => {
   }
 }
 
-/** The copy in which the tests run: the mutant never touches the checkout. */
-const copy = mkdtempSync(join(tmpdir(), 'holdfast-mutants-'))
-for (const name of ['src', 'demo-server', 'vitest.config.ts', 'tsconfig.json', 'package.json', 'PROTOCOL.md']) {
-  cpSync(join(root, name), join(copy, name), { recursive: true })
-}
-symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction')
+/** A copy of the checkout for each core, in which the tests run: a mutant never touches the checkout itself. */
+const copies = Array.from({ length: Math.min(chosen.length, availableParallelism()) }, () => {
+  const copy = mkdtempSync(join(tmpdir(), 'holdfast-mutants-'))
+  for (const name of ['src', 'demo-server', 'vitest.config.ts', 'tsconfig.json', 'package.json', 'PROTOCOL.md']) {
+    cpSync(join(root, name), join(copy, name), { recursive: true })
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction')
+  return copy
+})
 
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-const runTests = (files) =>
+// As in an everyday run, also within a full one: those are the tests that are said to catch it.
+const everyday = { ...process.env, FULL: '', REAL: '', FUZZ_RUNS: '100', SEEDS: '20' }
+const runTests = (copy, files) =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, [vitest, 'run', '--bail', '1', '--reporter', 'dot', ...files], {
       cwd: copy,
-      env: { ...process.env, SEEDS: '20' },
+      env: everyday,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
@@ -90,34 +95,40 @@ const complain = (name, why) => {
 }
 
 const problemsOf = compiler()
+const tryOut = async (copy, { name, file, find, replace, tests }) => {
+  const text = readFileSync(join(root, file), 'utf8')
+  if (text.split(find).length !== 2) {
+    complain(name, `its patch does not apply: "${find}" is not exactly once in ${file}`)
+    return
+  }
+  const mutated = text.replace(find, () => replace)
+  const [problem] = problemsOf(join(root, file), mutated)
+  if (problem !== undefined) {
+    complain(name, `it does not compile: ${problem}`)
+    return
+  }
+  writeFileSync(join(copy, file), mutated)
+  const { passed } = await runTests(copy, tests)
+  writeFileSync(join(copy, file), text)
+  if (passed) complain(name, `it survives ${tests.join(', ')}`)
+  else console.log(`killed    ${name} by ${tests.join(', ')}`)
+}
+
 try {
   // What fails without a mutant proves nothing about one.
-  const files = [...new Set(chosen.flatMap(({ tests }) => tests))]
-  const clean = await runTests(files)
+  const clean = await runTests(copies[0], [...new Set(chosen.flatMap(({ tests }) => tests))])
   if (!clean.passed) {
     console.log(clean.output)
     throw new Error('the tests of the mutants fail without a mutant')
   }
-  for (const { name, file, find, replace, tests } of chosen) {
-    const text = readFileSync(join(root, file), 'utf8')
-    if (text.split(find).length !== 2) {
-      complain(name, `its patch does not apply: "${find}" is not exactly once in ${file}`)
-      continue
-    }
-    const mutated = text.replace(find, () => replace)
-    const [problem] = problemsOf(join(root, file), mutated)
-    if (problem !== undefined) {
-      complain(name, `it does not compile: ${problem}`)
-      continue
-    }
-    writeFileSync(join(copy, file), mutated)
-    const { passed } = await runTests(tests)
-    writeFileSync(join(copy, file), text)
-    if (passed) complain(name, `it survives ${tests.join(', ')}`)
-    else console.log(`killed    ${name} by ${tests.join(', ')}`)
-  }
+  const waiting = [...chosen]
+  await Promise.all(
+    copies.map(async (copy) => {
+      for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) await tryOut(copy, mutant)
+    }),
+  )
 } finally {
-  rmSync(copy, { recursive: true, force: true })
+  for (const copy of copies) rmSync(copy, { recursive: true, force: true })
 }
 console.log(`${chosen.length - failures.length} of ${chosen.length} mutants killed`)
 process.exitCode = failures.length > 0 ? 1 : 0

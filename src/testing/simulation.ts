@@ -11,7 +11,7 @@ import type { Connection, Weather } from './weather.ts'
 import type { HistoryLine } from './history.ts'
 
 const TICK_MS = 100
-const CALM_TICK_MS = 1_000
+const CALM_TICK_MS = 5_000
 /** Longer than the longest back-off, probation of a transport alone, and resend of a publish. */
 const CALM_MS = 150_000
 

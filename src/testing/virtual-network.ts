@@ -37,6 +37,9 @@ interface Open extends Connection {
   kill(): void
 }
 
+/** One for all: making its stack trace costs more than all else of an abort. */
+const ABORTED = new DOMException('aborted', 'AbortError')
+
 /** A hub without sockets and the platform's network interfaces in front of it, on one virtual clock. */
 export const createVirtualNetwork = (
   clock: FakeClock,
@@ -110,13 +113,13 @@ export const createVirtualNetwork = (
     const gone = new AbortController()
     const { signal } = gone
     // Not AbortSignal.any(): Node 20 keeps what listens to one for as long as the process lives.
-    init.signal?.addEventListener('abort', () => gone.abort())
+    init.signal?.addEventListener('abort', () => gone.abort(ABORTED))
     let release = (): void => undefined
     // Kept until the end: in Node the signal of a Request that was collected does not abort any more.
     const requests: Request[] = []
     const killed = new Promise<never>((_, reject) => {
       const kill = (): void => {
-        gone.abort()
+        gone.abort(ABORTED)
         reject(new TypeError('fetch failed'))
       }
       const untrack = track({ ...connection, kill }, weather)
@@ -128,7 +131,7 @@ export const createVirtualNetwork = (
       if (weather === 'cut') kill()
       signal.addEventListener('abort', () => {
         release()
-        reject(new DOMException('aborted', 'AbortError'))
+        reject(ABORTED)
       })
     })
     killed.catch(() => undefined)
