@@ -189,6 +189,11 @@ describe('§10 S11 S12 S16 a field that is missing or wrong is refused by its na
     expect([hub.health.links, hub.failures]).toEqual([0, []])
   })
 
+  it('S11 all unit tests run where nobody can read or set a prototype by its name', () => {
+    const named: { readonly ['__proto__']?: unknown } = {}
+    expect(() => named.__proto__).toThrow('disallowed')
+  })
+
   it.each(Object.keys(IN_HELLO))('§1.9 of a field that is there twice the last counts, over %s', async (way) => {
     const twice = (first: string, last: string): string =>
       `[${HELLO_TEXT.slice(0, -1)},"nonce":${first},"nonce":${last}}]`

@@ -7,7 +7,8 @@ import { createClient } from '../core.ts'
 import type { Client } from '../core.ts'
 import { createHubIn } from '../server/hub.ts'
 import type { HubInternals } from '../server/hub.ts'
-import type { Hub } from '../server/hub-types.ts'
+import type { HubMetrics } from '../server/counters.ts'
+import type { Hub, HubOptions } from '../server/hub-types.ts'
 import { nodeEnvironment } from '../server/node-clock.ts'
 import { sse } from '../transports/sse.ts'
 import { webSocket } from '../transports/websocket.ts'
@@ -19,12 +20,14 @@ export interface BesiegedHub {
   readonly port: number
   /** Where the hub is. */
   readonly path: string
+  /** What it has counted. */
+  readonly metrics: HubMetrics
   /** What has to hold after whatever came: nobody else noticed, nothing is left, and nothing has failed inside. */
   harmless(): Promise<void>
 }
 
 /** A real hub with sockets for the tests of one file, and two clients at it that do nothing wrong. */
-export const besiegedHub = (): BesiegedHub => {
+export const besiegedHub = (options: Pick<HubOptions, 'limits' | 'store'> = {}): BesiegedHub => {
   const path = '/realtime'
   const good: { readonly client: Client; readonly got: unknown[] }[] = []
   const failures: unknown[] = []
@@ -52,7 +55,8 @@ export const besiegedHub = (): BesiegedHub => {
         },
         authorize: ({ channel }) => (channel === 'b' ? Promise.resolve(true) : channel !== 'constructor'),
         onError: (failure) => failures.push(failure),
-        limits: { helloMs: 400, holdMs: 100, tailLingerMs: 50, positionCheckMs: 50, closeMs: 200 },
+        ...options,
+        limits: { helloMs: 400, holdMs: 100, tailLingerMs: 50, positionCheckMs: 50, closeMs: 200, ...options.limits },
       },
       nodeEnvironment,
     )
@@ -82,6 +86,9 @@ export const besiegedHub = (): BesiegedHub => {
 
   return {
     path,
+    get metrics() {
+      return hub.metrics
+    },
     get port() {
       return port
     },
