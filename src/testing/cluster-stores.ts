@@ -8,7 +8,6 @@ import { RedisStore } from '../integrations/redis/redis-store.ts'
 import { nodeEnvironment } from '../server/node-clock.ts'
 import type { Notice } from '../server/store.ts'
 import type { RedisCluster, RedisClusterNode } from './redis-cluster.ts'
-import type { RedisServer } from './redis-server.ts'
 
 export const ALL = { messages: 1000, bytes: 1_000_000 }
 export const POLL = { timeout: 20_000, interval: 10 }
@@ -116,7 +115,3 @@ export class Load {
 export const jsonOf = (heard: readonly (Notice | null)[]) => heard.map((notice) => notice?.message.json)
 export const slotOfChannel = (channel: string): number => slotOf(namesOf('x', channel).log)
 export const count = (upTo: number): string[] => Array.from({ length: upTo }, (_, n) => String(n + 1))
-
-/** How many errors of a kind a node has answered with. */
-export const errorsOf = async (node: RedisServer, kind: string): Promise<number> =>
-  Number(new RegExp(`errorstat_${kind}:count=(\\d+)`).exec(String(await node.command('INFO', 'errorstats')))?.[1] ?? 0)

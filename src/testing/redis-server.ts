@@ -116,6 +116,12 @@ export const startRedisServer = async (args: readonly string[] = ['--save', ''])
   }
 }
 
+/** How many errors of a kind it has answered with. */
+export const errorsOf = async (server: RedisServer, kind: string): Promise<number> =>
+  Number(
+    new RegExp(`errorstat_${kind}:count=(\\d+)`).exec(String(await server.command('INFO', 'errorstats')))?.[1] ?? 0,
+  )
+
 /** A `describe` that needs Redis. */
 export const describeRedis = (name: string, define: () => void): void => describeWith(['redis-server'], name, define)
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { parsePosition } from '../../protocol/position.ts'
 import { nodeEnvironment } from '../../server/node-clock.ts'
 import type { Notice } from '../../server/store.ts'
-import { describeRedis, startRedisServer } from '../../testing/redis-server.ts'
+import { describeRedis, errorsOf, startRedisServer } from '../../testing/redis-server.ts'
 import type { RedisServer } from '../../testing/redis-server.ts'
 import { startTcpGate } from '../../testing/tcp-gate.ts'
 import type { TcpGate } from '../../testing/tcp-gate.ts'
@@ -155,7 +155,8 @@ describeRedis('RedisStore and its Redis', () => {
     expect(heard).toEqual([])
   })
 
-  it('R6 what is appended at once while Redis learns the scripts keeps its order', async () => {
+  it('R6 Redis knows the scripts before any other command: what is appended at once keeps its order', async () => {
+    const before = await errorsOf(server, 'NOSCRIPT')
     for (let round = 0; round < 20; round++) {
       await server.command('SCRIPT', 'FLUSH')
       const { store, texts } = open()
@@ -169,6 +170,7 @@ describeRedis('RedisStore and its Redis', () => {
       expect(await texts('a')).toEqual(Array.from({ length: 20 }, (_, n) => String(n)))
       await store.close()
     }
+    expect(await errorsOf(server, 'NOSCRIPT')).toBe(before)
   })
 
   it('knows its scripts again when Redis forgot them', async () => {

@@ -1,17 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import {
-  ALL,
-  ClusterStores,
-  Load,
-  POLL,
-  count,
-  errorsOf,
-  jsonOf,
-  slotOfChannel,
-} from '../../../testing/cluster-stores.ts'
+import { ALL, ClusterStores, Load, POLL, count, jsonOf, slotOfChannel } from '../../../testing/cluster-stores.ts'
 import { startRedisCluster } from '../../../testing/redis-cluster.ts'
 import type { RedisCluster, RedisClusterNode } from '../../../testing/redis-cluster.ts'
-import { describeRedis } from '../../../testing/redis-server.ts'
+import { describeRedis, errorsOf } from '../../../testing/redis-server.ts'
 import { slotOf } from './slots.ts'
 
 let cluster: RedisCluster
