@@ -12,13 +12,13 @@ import { RunReader } from './run-reader.mjs'
  * @property {number} port
  * @property {(batch: Data[]) => void} onBatch what one batch of the server brings, in order
  * @property {(error: Error) => void} onFailure
+ * @property {string} [channel]
  * @typedef {{ publish(batch: Data[]): void }} Client
  * @typedef {'bare' | 'websocket' | 'sse' | 'long-poll'} Wire
  */
 
 const CHANNEL = 'bench'
 const HOST = '127.0.0.1'
-const AFTER_HELLO = { channel: CHANNEL, from: 'latest' }
 let nonces = 0
 
 /** @param {object} rest */
@@ -44,14 +44,14 @@ const openBare = ({ port, onBatch, onFailure }) =>
  * A WebSocket link, with a subscription or for publishing only.
  * @param {Options} options @param {boolean} [subscribes] @returns {Promise<Client>}
  */
-export const openWebSocket = ({ port, onBatch, onFailure }, subscribes = true) =>
+export const openWebSocket = ({ port, onBatch, onFailure, channel = CHANNEL }, subscribes = true) =>
   new Promise((resolve) => {
     const socket = new WebSocket(`ws://${HOST}:${port}/realtime`, 'holdfast.1', { perMessageDeflate: false })
     let sequence = 0
     /** @type {Client} */
     const client = {
       publish(batch) {
-        const frames = batch.map((data) => ({ type: 'publish', channel: CHANNEL, sequence: ++sequence, data }))
+        const frames = batch.map((data) => ({ type: 'publish', channel, sequence: ++sequence, data }))
         // As the SDK does: what one turn publishes leaves as one batch.
         socket.send(JSON.stringify(frames))
       },
@@ -67,11 +67,13 @@ export const openWebSocket = ({ port, onBatch, onFailure }, subscribes = true) =
         onFailure(/** @type {Error} */ (error))
       }
     })
-    socket.on('open', () => socket.send(JSON.stringify([hello(subscribes ? { channels: [AFTER_HELLO] } : {})])))
+    socket.on('open', () =>
+      socket.send(JSON.stringify([hello(subscribes ? { channels: [{ channel, from: 'latest' }] } : {})])),
+    )
   })
 
 /** @param {Options} options @returns {Promise<void>} */
-const openStream = ({ port, onBatch, onFailure }) =>
+const openStream = ({ port, onBatch, onFailure, channel = CHANNEL }) =>
   new Promise((resolve) => {
     const reader = new RunReader({ onBatch, onReady: resolve })
     const headers = { 'Content-Type': 'application/json' }
@@ -92,21 +94,21 @@ const openStream = ({ port, onBatch, onFailure }) =>
         }
       })
     })
-    sent.end(JSON.stringify([hello({ channels: [AFTER_HELLO] })]))
+    sent.end(JSON.stringify([hello({ channels: [{ channel, from: 'latest' }] })]))
   })
 
 /**
  * Held polls on one kept connection. Written on a bare socket, for Node's HTTP client costs more than the answer.
  * @param {Options} options @returns {Promise<void>}
  */
-const openPoll = ({ port, onBatch, onFailure }) =>
+const openPoll = ({ port, onBatch, onFailure, channel = CHANNEL }) =>
   new Promise((resolve) => {
     const socket = connect({ host: HOST, port, noDelay: true })
     const reader = new RunReader({ onBatch, onReady: resolve })
     const template = hello({ waitMs: 25_000 })
     const ask = () => {
       const from = reader.position === null ? 'latest' : { after: reader.position }
-      const body = JSON.stringify([{ ...template, nonce: `n${++nonces}`, channels: [{ channel: CHANNEL, from }] }])
+      const body = JSON.stringify([{ ...template, nonce: `n${++nonces}`, channels: [{ channel, from }] }])
       const head = `POST /realtime/poll HTTP/1.1\r\nHost: ${HOST}\r\nContent-Type: application/json\r\n`
       socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`)
     }

@@ -1,7 +1,8 @@
 // @ts-check
 
 /**
- * Tells the parent where this server listens, and how much processor time it has used whenever the parent asks.
+ * Tells the parent where this server listens, and whenever the parent asks how much processor time it has used, or how
+ * much memory it needs (with `--expose-gc`), in bytes.
  * @param {import('node:net').AddressInfo | string | null} address
  */
 export const serveBench = (address) => {
@@ -9,6 +10,12 @@ export const serveBench = (address) => {
   process.on('message', (message) => {
     // A regular exit, so that --cpu-prof writes its file.
     if (message === 'stop') process.exit(0)
+    if (message === 'memory') {
+      globalThis.gc?.()
+      const { rss, heapUsed, external } = process.memoryUsage()
+      process.send?.({ rss, used: heapUsed + external })
+      return
+    }
     const { user, system } = process.cpuUsage()
     process.send?.({ cpuUs: user + system })
   })

@@ -1,11 +1,12 @@
 // @ts-check
-// The process of the subscribers. Arguments: wire, port.
+// The process of the subscribers. Arguments: wire, port; `own` when each reads a channel of its own.
 import { openSubscriber } from './clients.mjs'
 import { nowUs } from './clock.mjs'
 import { quantile } from './numbers.mjs'
 
 const wire = /** @type {import('./clients.mjs').Wire} */ (process.argv[2])
 const port = Number(process.argv[3])
+const own = process.argv[4] === 'own'
 
 let opened = 0
 let awaited = 0
@@ -29,6 +30,7 @@ const open = async () => {
   let due = 0
   await openSubscriber(wire, {
     port,
+    ...(own ? { channel: `bench-${name}` } : {}),
     onFailure,
     onBatch: (batch) => {
       const atUs = nowUs()

@@ -1,9 +1,11 @@
 import { createServer } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { memoryUsed } from '../testing/heap-growth.ts'
+import { keepResult } from '../testing/keep-result.ts'
 import { StalledReader } from '../testing/stalled-reader.ts'
 import { serveOnPath } from '../testing/serve-on-path.ts'
 import { createHub } from './hub.ts'
+import type { Hub } from './hub-types.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { memoryStore } from './memory-store.ts'
 
@@ -15,6 +17,9 @@ const AT_ONCE = 100
 /** Of so many stalled readers one reads on in the end. */
 const RESUMED = 10
 const CHANNELS = ['a', 'b']
+/** Its messages are small: how long they take is what the stalled readers are to leave alone. */
+const TIMED = 'timed'
+const TIMED_MESSAGES = 500
 const MESSAGES = 256
 const MESSAGE_BYTES = 20_000
 /** Messages in the store, and what else there is of one per process. */
@@ -27,6 +32,20 @@ afterEach(async () => {
 })
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1)
+
+/** Publishes one by one; how long it took until all of these readers had each, in order of size, ms. */
+const latencies = async (hub: Hub, readers: readonly StalledReader[]): Promise<readonly number[]> => {
+  const took: number[] = []
+  for (let n = 0; n < TIMED_MESSAGES; n++) {
+    const counts = readers.map(({ got }) => got[TIMED]!.offsets.length)
+    const fromMs = performance.now()
+    await hub.publish(TIMED, n)
+    while (readers.some(({ got }, index) => got[TIMED]!.offsets.length === counts[index]))
+      await new Promise((resolve) => setImmediate(resolve))
+    took.push(performance.now() - fromMs)
+  }
+  return took.sort((a, b) => a - b)
+}
 
 describe(`S6 ${WEBSOCKETS} stalled WebSockets and ${STREAMS} stalled streams, while 10 MB are published`, () => {
   it.each([
@@ -56,7 +75,7 @@ describe(`S6 ${WEBSOCKETS} stalled WebSockets and ${STREAMS} stalled streams, wh
         const readers: StalledReader[] = []
         while (readers.length < count) {
           const more = upTo(Math.min(AT_ONCE, count - readers.length)).map(
-            () => new StalledReader(path, kind, CHANNELS),
+            () => new StalledReader(path, kind, [...CHANNELS, TIMED]),
           )
           for (const reader of more) undo.push(() => reader.close())
           await expect.poll(() => more.every(({ ready }) => ready), { timeout: PATIENCE_MS }).toBe(true)
@@ -65,6 +84,7 @@ describe(`S6 ${WEBSOCKETS} stalled WebSockets and ${STREAMS} stalled streams, wh
         return readers
       }
       const good = [...(await open('websocket', 2)), ...(await open('sse', 2))]
+      const alone = await latencies(hub, good)
       const stalled = [...(await open('websocket', WEBSOCKETS)), ...(await open('sse', STREAMS))]
       for (const reader of stalled) reader.stall()
       const base = await memoryUsed()
@@ -87,6 +107,15 @@ describe(`S6 ${WEBSOCKETS} stalled WebSockets and ${STREAMS} stalled streams, wh
       // They were stalled indeed, and none was thrown out.
       for (const { got, ended } of stalled)
         expect([got['a']!.offsets.length < MESSAGES / 2, ended]).toEqual([true, false])
+      const beside = await latencies(hub, good)
+      const [half, most] = [0.5, 0.99].map((share) => {
+        const [before, after] = [alone, beside].map((all) => all[Math.floor(share * TIMED_MESSAGES)] ?? NaN)
+        return `${before?.toFixed(2)} and ${after?.toFixed(2)} ms`
+      })
+      keepResult(
+        `stalled readers with ${kept} messages of history`,
+        `${stalled.length} stalled: ${used} bytes; without and with them a message takes ${half} (median), ${most} (p99)`,
+      )
 
       for (const reader of stalled.filter((_, index) => index % RESUMED === 0)) {
         reader.resume()
