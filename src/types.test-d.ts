@@ -19,6 +19,7 @@ import type {
 import { createClient as createCore, longPoll, poll, sse, webSocket } from 'holdfast/core'
 import { jwtAuthenticate, jwtAuthorize } from 'holdfast/jwt'
 import type { JwtOptions, JwtUser } from 'holdfast/jwt'
+import { redisQueue } from 'holdfast/redis'
 import { channelRules, createHub } from 'holdfast/server'
 import type { Hub } from 'holdfast/server'
 
@@ -277,6 +278,9 @@ export const users = (known: Known): void => {
     authenticate: () => ({ name: 'ann' }),
     authorize: () => true,
   })
+  redisQueue({ hub: createHub<Channels>({ authorize: () => true }), stream: 'outbound' })
+  // @ts-expect-error -- there is nowhere to publish to
+  redisQueue({ stream: 'outbound' })
   // @ts-expect-error -- a setting that is missing must not switch the check off
   jwtAuthenticate({ secret: '', audience: undefined })
 }

@@ -260,4 +260,18 @@ export const MUTANTS = [
     replace: 'sub.emit(',
     tests: ['src/testing/scenarios/kinds.test.ts'],
   },
+  {
+    name: 'what a queue was handed out in a lost answer waits behind newer entries',
+    file: 'src/integrations/redis/queue/relay.ts',
+    find: 'this.#begin()\n        events.failed',
+    replace: 'events.failed',
+    tests: ['src/integrations/redis/queue/redis-queue.int.test.ts'],
+  },
+  {
+    name: 'a queue publishes when its lease is over',
+    file: 'src/integrations/redis/queue/relay.ts',
+    find: '{ key, untilMs: this.#untilMs }',
+    replace: '{ key, untilMs: 8.64e15 }',
+    tests: ['src/integrations/redis/queue/redis-queue.int.test.ts'],
+  },
 ]

@@ -27,6 +27,8 @@ export const checkTogether = ({ config, hooks, sources }: Settings): readonly st
   const [url] = config.redisCluster ?? [config.redisUrl]
   const tls = (['redisTlsCa', 'redisTlsCert', 'redisTlsKey'] as const).find((name) => config[name] !== undefined)
   if (tls && !url?.startsWith('rediss:')) problems.push(`${named(tls)} needs a Redis at a rediss:// address`)
+  if (config.redisQueue !== undefined && url === undefined)
+    problems.push(`${named('redisQueue')} needs redisUrl or redisCluster`)
   if ((config.redisTlsCert === undefined) !== (config.redisTlsKey === undefined))
     problems.push('redisTlsCert and redisTlsKey belong together')
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined))

@@ -32,7 +32,9 @@ describe('docs/serve.md', () => {
     const rows = table.split('\n').filter((line) => line.startsWith('| `'))
     const listed = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name))
     const sources = [
-      ...['server/telemetry.ts', 'server/logger.ts'].map((file) => `src/${file}`),
+      ...['server/telemetry.ts', 'server/logger.ts', 'integrations/redis/queue/redis-queue.ts'].map(
+        (file) => `src/${file}`,
+      ),
       ...readdirSync(fileURLToPath(new URL('.', import.meta.url)))
         .filter((file) => !file.includes('.test.'))
         .map((file) => `src/cli/${file}`),

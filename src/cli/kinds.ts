@@ -1,3 +1,4 @@
+import { STREAM_NAME, isStreamName } from '../integrations/redis/queue/queue-names.ts'
 import { DEFAULT_LIMITS } from '../server/limits.ts'
 import type { HubLimits } from '../server/limits.ts'
 import { checkOriginList } from '../server/origins.ts'
@@ -55,6 +56,7 @@ const hasScheme = (schemes: RegExp, given: string): boolean =>
   URL.canParse(given) && schemes.test(new URL(given).protocol)
 const isRedisUrl = (given: string): boolean => hasScheme(/^rediss?:$/, given)
 export const redisUrl = asText('url', 'a URL as redis://127.0.0.1:6379', isRedisUrl)
+export const streamName = asText('stream', `the name of a stream: ${STREAM_NAME}`, isStreamName)
 export const httpsUrl = asText('url', 'a URL as https://login.example/.well-known/jwks.json', (given) =>
   hasScheme(/^https?:$/, given),
 )

@@ -36,7 +36,7 @@ export const openStore = async (config: Config, load: LoadPackage, clock: Clock,
 }
 
 /** What `holdfast/redis` takes to reach Redis. @throws StartError */
-const redisAccess = (config: Config, log: HubLogger) => {
+export const redisAccess = (config: Config, log: HubLogger) => {
   const { redisUrl: url, redisCluster: cluster, redisTlsCa, redisTlsCert, redisTlsKey } = config
   const pem = (path: string | undefined, name: string) => (path === undefined ? undefined : readPem(path, name))
   const [ca, cert] = [pem(redisTlsCa, 'redisTlsCa'), pem(redisTlsCert, 'redisTlsCert')]
@@ -57,7 +57,8 @@ const reach = async (store: Store): Promise<void> => {
   await store.read('holdfast:health', 'latest', { messages: 1, bytes: 1 })
 }
 
-const within = (clock: Clock, answer: Promise<void>): Promise<void> =>
+/** Rejects when it does not come in time. */
+export const within = (clock: Clock, answer: Promise<void>): Promise<void> =>
   new Promise((resolve, reject) => {
     const cancel = clock.after(REACH_MS, () => reject(new Error(`no answer in ${REACH_MS / 1000} s`)))
     answer.then(resolve, reject).finally(cancel)

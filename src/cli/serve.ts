@@ -12,6 +12,7 @@ import { Answers } from './answers.ts'
 import { jsonLog } from './json-log.ts'
 import { listen, makeServer, where } from './listen.ts'
 import { metricsServer } from './metrics-server.ts'
+import { openQueue } from './open-queue.ts'
 import { openStore } from './open-store.ts'
 import { called, loadPackage } from './packages.ts'
 import type { LoadPackage } from './packages.ts'
@@ -97,8 +98,9 @@ const start = async (settings: Settings, load: LoadPackage, log: HubLogger, cloc
   hub.attach(server, { path: config.path })
   const servers = [server]
   try {
+    const queue = await openQueue(config, hub, load, clock, log)
     const port = await listen(server, config.port, config.host)
-    const metrics = await metricsServer(config, hub, load)
+    const metrics = await metricsServer(config, { hub, queue }, load)
     if (metrics) servers.push(metrics.server)
     const scheme = config.tlsCert === undefined ? 'http' : 'https'
     const url = `${scheme}://${where(config.host, port)}${config.path}`

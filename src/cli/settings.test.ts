@@ -119,6 +119,8 @@ describe('settings', () => {
       ['--redis-tls-ca', 'x', '--redis-url', 'redis://a'],
       'redisTlsCa (flag --redis-tls-ca) needs a Redis at a rediss://',
     ],
+    [['--redis-queue', 'a b', '--redis-url', 'redis://a'], 'must be the name of a stream: 1 to 80 of A–Z'],
+    [['--redis-queue', 'out'], 'redisQueue (flag --redis-queue) needs redisUrl or redisCluster'],
     [['--redis-tls-cert', 'x', '--redis-cluster', 'rediss://a'], 'redisTlsCert and redisTlsKey belong together'],
     [['--dev', '--host', '0.0.0.0'], 'on loopback only, not on host (flag --host)'],
     [[], 'nobody may do anything yet. Choose who may:'],

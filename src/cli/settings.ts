@@ -87,6 +87,10 @@ export const SETTINGS = {
   redisTlsCert: optional(kinds.file, 'certificate that is shown to Redis, PEM; with `redisTlsKey`'),
   redisTlsKey: optional(kinds.file, 'its private key, PEM'),
   redisPrefix: usual(kinds.text, 'holdfast', 'begins every name in Redis'),
+  redisQueue: optional(
+    kinds.streamName,
+    'a stream in that Redis whose entries are [published](publish.md#through-a-queue)',
+  ),
   historyMessages: usual(kinds.count, 1000, 'messages that a channel keeps'),
   historySeconds: usual(kinds.seconds, 3600, 'how long a message is kept'),
   limits: usual(kinds.limits, {}, 'bounds of the hub ([security.md](security.md#limits))'),

@@ -2,6 +2,7 @@ import { Counter, Gauge, register as globalRegistry } from 'prom-client'
 import type { Metric, Registry } from 'prom-client'
 import type { HubMetrics, StoreOperation } from '../server/counters.ts'
 import type { Hub } from '../server/hub-types.ts'
+import type { QueueStatus } from './redis/queue/queue-status.ts'
 
 export interface HubMetricsOptions {
   /** Where the metrics are registered. @default the global registry of prom-client */
@@ -117,6 +118,55 @@ export const hubMetrics = (hub: Observed, options: HubMetricsOptions = {}): Regi
     })
   }
   registry.registerMetric(storeDurations(`${prefix}store_duration_seconds`, hub))
+  return registry
+}
+
+type QueueRow = readonly [name: string, help: string, value: (status: QueueStatus) => number]
+
+const QUEUE_COUNTERS: readonly QueueRow[] = [
+  ['queue_published_total', 'Entries that this process published.', ({ published }) => published],
+  ['queue_refused_total', 'Entries that were put aside, for they can never be published.', ({ refused }) => refused],
+  ['queue_lost_total', 'Entries that were removed before they were published.', ({ lost }) => lost],
+  ['queue_retries_total', 'What failed and was done again.', ({ retried }) => retried],
+]
+
+const QUEUE_GAUGES: readonly QueueRow[] = [
+  ['queue_reading', '1 where this process reads the queue.', ({ isReading }) => (isReading ? 1 : 0)],
+  ['queue_held', 'Entries that were read here and are not done.', ({ held }) => held],
+  ['queue_waiting', 'Entries in the stream: what is not done.', ({ waiting }) => waiting],
+  ['queue_lag_seconds', 'Age of the oldest of them.', ({ lagMs }) => lagMs / 1000],
+]
+
+/**
+ * Registers the metrics of a `redisQueue` with prom-client, as `hubMetrics` does for a hub. Once for each queue of a registry: a second one needs
+ * another prefix. Returns the registry.
+ */
+export const queueMetrics = (
+  queue: { readonly status: QueueStatus },
+  { registry = globalRegistry, prefix = 'holdfast_' }: HubMetricsOptions = {},
+): Registry => {
+  const registers = [registry]
+  for (const [name, help, value] of QUEUE_COUNTERS) {
+    new Counter({
+      name: prefix + name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(value(queue.status))
+      },
+    })
+  }
+  for (const [name, help, value] of QUEUE_GAUGES) {
+    new Gauge({
+      name: prefix + name,
+      help,
+      registers,
+      collect() {
+        this.set(value(queue.status))
+      },
+    })
+  }
   return registry
 }
 

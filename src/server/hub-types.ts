@@ -61,6 +61,8 @@ export interface HubOptions<Known extends User = User> {
 export interface HubPublishOptions {
   /** A repeat with the same key within two minutes is not appended again. 1 to 128 visible ASCII characters. */
   readonly key?: string | undefined
+  /** After this time, by the clock of the store, it is not appended any more: `unknown`. Milliseconds since 1970. @default no end */
+  readonly untilMs?: number | undefined
 }
 
 export interface RevokeOptions {
@@ -112,6 +114,11 @@ export interface Hub<Channels extends object = Untyped> {
   readonly metrics: HubMetrics
   /** A look inside, for people and dashboards: without tokens, users and data. `channels`: how many are listed, at most 1000. @default 100 */
   inspect(options?: { readonly channels?: number | undefined }): HubInspection
+  /**
+   * Runs `task` when the hub begins to close, and waits for it, no longer than it waits for its links (`drainMs`): for what publishes through the hub.
+   * Returns the function that undoes it.
+   */
+  beforeClose(task: () => Promise<void>): () => void
   /** Drains: links are told to come back elsewhere, held polls are answered, then all is ended. Idempotent. */
   close(): Promise<void>
 }

@@ -1,5 +1,6 @@
 import { attachTo } from './attach.ts'
 import type { Authorize, User } from './authorize.ts'
+import { BeforeClose } from './before-close.ts'
 import { channelKinds } from './channel-kinds.ts'
 import type { Environment } from './environment.ts'
 import { answerFetch } from './fetch.ts'
@@ -50,10 +51,11 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
   const gateway = new Gateway(core, { origins, allowMissingOrigin: options.allowMissingOrigin === true })
   let sockets: WebSocketGateway | undefined
   const undo = new Set<() => void>()
+  const beforeClose = new BeforeClose(core)
   let closing: Promise<void> | undefined
 
   const close = async (): Promise<void> => {
-    await core.links.drain()
+    await Promise.all([core.links.drain(), beforeClose.run()])
     await core.handlers.settled()
     for (const detach of undo) detach()
     core.tails.close()
@@ -76,7 +78,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
       }
     },
     fetch: (request) => answerFetch(gateway, request),
-    publish: (channel, data, { key } = {}) => publishOwn(core, { channel, data, key }),
+    publish: (channel, data, { key, untilMs } = {}) => publishOwn(core, { channel, data, key, untilMs }),
     handle: (channel, handler) => core.handlers.add(channel, handler as Handler),
     revoke: (revocation) => core.revocations.revoke(revocation),
     get health() {
@@ -87,6 +89,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
       return core.telemetry.counters.snapshot()
     },
     inspect: ({ channels } = {}) => inspect(core.links, core.tails, channels),
+    beforeClose: (task) => beforeClose.add(task),
     close: () => {
       closing ??= close()
       return closing

@@ -16,6 +16,7 @@ export interface OwnPublish {
   readonly channel: string
   readonly data: unknown
   readonly key: string | undefined
+  readonly untilMs?: number | undefined
 }
 
 interface OwnContext {
@@ -44,12 +45,15 @@ export const publishOwn = async (
 
 const append = async (
   { store, kindOf, limits: { dataBytes } }: OwnContext,
-  { channel, data, key }: OwnPublish,
+  { channel, data, key, untilMs }: OwnPublish,
 ): Promise<Extract<Appended, { readonly kind: 'appended' }>> => {
   const json = jsonOf(channel, data)
   checkChannel(channel)
   if (key !== undefined && !isPublishKey(key)) {
     throw new HoldfastError('invalid-argument', 'key must be 1 to 128 visible ASCII characters', { field: 'key' })
+  }
+  if (untilMs !== undefined && !Number.isFinite(untilMs)) {
+    throw new HoldfastError('invalid-argument', 'untilMs must be milliseconds since 1970', { field: 'untilMs' })
   }
   const bytes = Buffer.byteLength(json)
   if (bytes > dataBytes) {
@@ -65,6 +69,7 @@ const append = async (
       json,
       keep,
       ...(key === undefined ? {} : { key: { userId: APPLICATION, key } }),
+      ...(untilMs === undefined ? {} : { untilMs }),
     })
   } catch (cause) {
     const message = 'the store did not take the message, or did not say so; publish it again later, with the same `key`'
@@ -74,7 +79,10 @@ const append = async (
   if (appended.kind === 'full') {
     throw new HoldfastError('unavailable', 'no more keys can be remembered now', { channel, retryable: true })
   }
-  const message = appended.kind === 'conflict' ? 'this key was used with other data' : 'the time of this key is over'
+  const message =
+    appended.kind === 'conflict'
+      ? 'this key was used with other data'
+      : 'its `untilMs` is over, by the clock of the store'
   throw new HoldfastError(appended.kind, message, { channel })
 }
 

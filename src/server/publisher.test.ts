@@ -150,6 +150,17 @@ describe('publishing', () => {
     expect(answers(socket).filter((answer) => answer.endsWith('too-many'))).toEqual(['65 too-many', '66 too-many'])
   })
 
+  it('§8.5 hub.publish appends nothing after its time', async () => {
+    const { clock, store, hub } = setUp()
+    const untilMs = clock.wall() + 1000
+    await clock.advance(1000)
+    await hub.publish('a', 1, { untilMs })
+    await clock.advance(1)
+    await expect(hub.publish('a', 2, { untilMs })).rejects.toMatchObject({ code: 'unknown', retryable: false })
+    const { messages } = await store.read('a', 'earliest', { messages: 10, bytes: 1000 })
+    expect(messages.map(({ json }) => json)).toEqual(['1'])
+  })
+
   it('hub.publish tells what is wrong with its arguments', async () => {
     const { store, hub } = setUp()
     const code = (promise: Promise<unknown>) => promise.then(String, (error: unknown) => (error as HoldfastError).code)
@@ -160,6 +171,7 @@ describe('publishing', () => {
     expect(await code(hub.publish('a', 'x'.repeat(65_536)))).toBe('too-large')
     await hub.publish('a', 1, { key: 'k' })
     expect(await code(hub.publish('a', 2, { key: 'k' }))).toBe('conflict')
+    expect(await code(hub.publish('a', 1, { untilMs: NaN }))).toBe('invalid-argument')
     store.fails = 1
     const error = await hub.publish('a', 1).catch((failure: unknown) => failure)
     expect(error).toBeInstanceOf(HoldfastError)

@@ -9,25 +9,25 @@ export interface ConnectionOptions extends LinkOptions {
   readonly url: string
 }
 
-/** Two connections to one Redis, for commands and for Pub/Sub. They come back by themselves. */
+/** Two connections to one Redis, for commands and for Pub/Sub, unless it is for commands only. They come back by themselves. */
 export class RedisConnection implements RedisLink {
   readonly #options: ConnectionOptions
   readonly #clients: Clients
   readonly #commands: OpenClient
-  readonly #subscriber: OpenClient
+  readonly #subscriber: OpenClient | null
   readonly #subscriptions = new Subscriptions()
   readonly #waiting = new Map<Client, Promise<void>>()
   #closed = false
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    const { url, scripts, clock, report } = options
+    const { url, scripts, clock, report, commandsOnly = false } = options
     this.#clients = new Clients(options.client, clock)
     const context: ClientContext = { clients: this.#clients, clock, report }
     this.#commands = openClient(url, 'commands', context, scripts)
-    this.#subscriber = openClient(url, 'Pub/Sub', context, [])
-    const { client } = this.#subscriber
-    client.on('ready', () => this.#subscriptions.back(client))
+    this.#subscriber = commandsOnly ? null : openClient(url, 'Pub/Sub', context, [])
+    const client = this.#subscriber?.client
+    client?.on('ready', () => this.#subscriptions.back(client))
   }
 
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
@@ -48,12 +48,13 @@ export class RedisConnection implements RedisLink {
 
   subscribe(channel: string, heard: Heard): Promise<() => void> {
     const subscriber = this.#subscriber
+    if (!subscriber) return Promise.reject(new Error('this connection to Redis was made for commands only'))
     return this.#subscriptions.add(subscriber.client, channel, heard, (task) => this.#inTime(subscriber, task))
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#subscriber.close()
+    this.#subscriber?.close()
     this.#commands.close()
     this.#clients.close()
   }

@@ -7,6 +7,8 @@ export interface LinkOptions extends Bounds {
   readonly client: RedisClientOptions | undefined
   /** What `run` will be asked for: known before any other command. */
   readonly scripts: readonly Script[]
+  /** Nobody will subscribe: one Redis gets no connection for Pub/Sub. */
+  readonly commandsOnly?: boolean | undefined
   /** Told when Redis is lost, and why: once for each cause. */
   readonly report: (error: unknown, context: string) => void
 }

@@ -41,8 +41,8 @@ export const checkedStoreOptions = (options: RedisStoreOptions) => {
   return checked
 }
 
-/** The same for what all take; `who` is what was called. @throws TypeError */
-const checkedOptions = (who: string, options: RedisOptions) => {
+/** The same for what reaches Redis; `who` is what was called. @throws TypeError */
+export const checkedOptions = (who: string, options: RedisOptions) => {
   const { client, cluster, commandMs = 2000, url = 'redis://127.0.0.1:6379' } = options
   if (cluster === undefined) checkUrl(who, url)
   else if (options.url === undefined) checkCluster(who, cluster)
@@ -52,7 +52,8 @@ const checkedOptions = (who: string, options: RedisOptions) => {
   return { url, cluster, client, commandMs }
 }
 
-const checkNumbers = (who: string, numbers: Readonly<Record<string, number>>): void => {
+/** @throws TypeError for what is no positive whole number */
+export const checkNumbers = (who: string, numbers: Readonly<Record<string, number>>): void => {
   for (const [name, value] of Object.entries(numbers)) {
     if (Number.isSafeInteger(value) && value > 0) continue
     throw new TypeError(`holdfast: ${who}: ${name} must be a positive whole number, not ${value}`)

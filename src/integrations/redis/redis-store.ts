@@ -14,10 +14,9 @@ import type {
 } from '../../server/store.ts'
 import { parsePosition } from '../../protocol/position.ts'
 import type { Place } from '../../protocol/position.ts'
-import { ClusterConnection } from './cluster/cluster-connection.ts'
-import { RedisConnection } from './connection.ts'
 import type { RedisLink } from './link.ts'
 import { announcements, namesOf } from './names.ts'
+import { openLink } from './open-link.ts'
 import { checkedStoreOptions } from './options.ts'
 import type { RedisStoreOptions } from './options.ts'
 import { appendScript, readScript } from './scripts.ts'
@@ -52,10 +51,7 @@ export class RedisStore implements Store {
     this.#append = appendScript(cluster ? 'SPUBLISH' : 'PUBLISH')
     const { clock, turn } = environment
     const scripts = [this.#append, readScript]
-    const context = { client, scripts, commandMs, clock, turn, report: this.#report }
-    this.#link = cluster
-      ? new ClusterConnection({ ...context, urls: cluster })
-      : new RedisConnection({ ...context, url })
+    this.#link = openLink({ url, cluster }, { client, scripts, commandMs, clock, turn, report: this.#report })
   }
 
   async append(channel: string, request: AppendRequest): Promise<Appended> {

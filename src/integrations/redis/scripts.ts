@@ -8,7 +8,7 @@ export interface Script {
   readonly sha: string
 }
 
-const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') })
+export const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') })
 
 /** `SPUBLISH`, in a cluster: the notice stays with the nodes that have the slot of the channel. */
 export const appendScript = (publish: 'PUBLISH' | 'SPUBLISH'): Script =>

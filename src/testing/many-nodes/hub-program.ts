@@ -1,10 +1,10 @@
-// A hub in a process of its own: `holdfast serve` as it is, but that Redis has another time for its answers.
+// A hub in a process of its own: `holdfast serve` as it is, but that Redis has another time for its answers, and a queue a shorter lease.
 // node hub-program.js <ms> <flags of holdfast serve>
 import { main } from '../../cli/main.ts'
 import type { LoadPackage } from '../../cli/packages.ts'
-import { hubMetrics } from '../../integrations/metrics.ts'
-import { redisStore } from '../../integrations/redis.ts'
-import type { RedisStoreOptions } from '../../integrations/redis.ts'
+import { hubMetrics, queueMetrics } from '../../integrations/metrics.ts'
+import { redisQueue, redisStore } from '../../integrations/redis.ts'
+import type { RedisQueueOptions, RedisStoreOptions } from '../../integrations/redis.ts'
 import type { Store } from '../../server/store.ts'
 
 const [redisMs, ...flags] = process.argv.slice(2)
@@ -36,9 +36,10 @@ const patientAtFirst = (store: Store): Store => {
 }
 
 const load: LoadPackage = (subpath) => {
-  if (subpath === 'metrics') return Promise.resolve({ hubMetrics })
+  if (subpath === 'metrics') return Promise.resolve({ hubMetrics, queueMetrics })
   return Promise.resolve({
     redisStore: (options: RedisStoreOptions) => patientAtFirst(redisStore({ ...options, commandMs: Number(redisMs) })),
+    redisQueue: (options: RedisQueueOptions) => redisQueue({ ...options, leaseMs: 2000 }),
   })
 }
 /** Calls back for any of these events of the process. */
