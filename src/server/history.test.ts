@@ -97,6 +97,8 @@ describe.each(ASKING)('§3.16 a page of history by %s', (_, ask) => {
       { type: 'gap', channel: 'a', from: before, to: positions[9], reason: 'lost-tail', ref: 7 },
       { type: 'run', channel: 'a', after: positions[9], ref: 7, messages: [] },
     ])
+    // Nothing was missed: it is none of the gaps that tell of a history which is too short.
+    expect(hub.metrics.gaps['lost-tail']).toBe(0)
   })
 
   it('§3.17 of a conflated channel has what is superseded too, and of a volatile one nothing', async () => {
