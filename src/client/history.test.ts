@@ -145,6 +145,19 @@ describe('a page of history', () => {
     client.close()
   })
 
+  it('§3.17 of a conflated channel has what is superseded too, and tells of a position that is none', async () => {
+    const kinds = [{ channel: 'a', kind: 'conflated' }] as const
+    const { answered, client, positions } = await setUpHistory(9, { hub: { kinds } })
+    expect(numbers(await answered({ before: positions[6]!, limit: 3 }))).toEqual([3, 4, 5])
+    const to = positions[1]!.replace(/\..*/, '.0.0')
+    expect(await answered({ before: 'other.3.x' })).toEqual({
+      messages: [],
+      more: false,
+      gap: { type: 'gap', channel: 'a', from: 'other.3.x', to, reason: 'epoch' },
+    })
+    client.close()
+  })
+
   it.each([
     ['no channel', '', {}, 'channel'],
     ['a channel with a line feed', 'a\n', {}, 'channel'],
