@@ -59,7 +59,7 @@ const setUp = ({ notBeforeMs = 0, carried = true, beats = false } = {}) => {
       step()
     },
   }
-  return { clock, reads, state, catchUp }
+  return { clock, reads, state, live, catchUp }
 }
 
 describe('createCatchUp', () => {
@@ -115,6 +115,18 @@ describe('createCatchUp', () => {
     expect(reads).toEqual([])
     await clock.advance(1)
     expect(reads.map(({ atMs }) => atMs)).toEqual([3_000])
+  })
+
+  it('§10.4 begins no read before Retry-After, also when somebody else falls behind meanwhile', async () => {
+    const { clock, reads, live, catchUp } = setUp()
+    catchUp.pump()
+    reads[0]!.ended({ retryAfterMs: 60_000 })
+    live.catchUpMs = 0
+    catchUp.pump()
+    await clock.advance(59_999)
+    expect(reads.length).toBe(1)
+    await clock.advance(1)
+    expect(reads.length).toBe(2)
   })
 
   it('waits for nothing without a link that carries traffic, nor when nobody is behind', () => {

@@ -31,6 +31,8 @@ export const createCatchUp = ({ clock, timing, live, ...env }: CatchUpEnv): Catc
   let asks: Ask[] = []
   let session: Reading | null = null
   let startMs = 0
+  /** No read may start before (PROTOCOL.md §10.4), whoever else falls behind. */
+  let notBeforeMs = 0
 
   /** When the read that runs is given up. On a slow line a page comes bit by bit; beats are no part of it. */
   const deadlineMs = ({ aliveMs, transport }: Reading): number =>
@@ -43,9 +45,9 @@ export const createCatchUp = ({ clock, timing, live, ...env }: CatchUpEnv): Catc
   const over = (retryAfterMs = 0): void => {
     stop()
     failures = asks.some(({ moved }) => moved) ? 0 : failures + 1
+    notBeforeMs = clock.now() + retryAfterMs
     if (failures)
-      live.catchUpMs =
-        clock.now() + Math.max(timing.backoffMs, retryDelay(failures + 1, clock.random(), timing), retryAfterMs)
+      live.catchUpMs = clock.now() + Math.max(timing.backoffMs, retryDelay(failures + 1, clock.random(), timing))
   }
 
   return {
@@ -55,7 +57,7 @@ export const createCatchUp = ({ clock, timing, live, ...env }: CatchUpEnv): Catc
       if (session) return deadlineMs(session)
       asks = env.asks()
       if (!asks.length || !live.carrier) return Infinity
-      const readyMs = Math.max(live.catchUpMs, live.connection.notBeforeMs)
+      const readyMs = Math.max(live.catchUpMs, notBeforeMs, live.connection.notBeforeMs)
       if (readyMs > now) return readyMs
       startMs = now
       session = env.open(
