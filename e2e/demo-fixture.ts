@@ -4,8 +4,8 @@ import type { DemoServer } from '../demo-server/server.ts'
 
 export { expect } from '@playwright/test'
 
-/** `demo`: a demo server of this worker on a free port. `problems`: console errors and exceptions of the page so far. */
-export const test = base.extend<{ problems: string[] }, { demo: DemoServer }>({
+/** `demo`: a demo server of this worker on a free port. `freshDemo`: one of this test, in which nothing was said. `problems`: console errors and exceptions of the page so far. */
+export const test = base.extend<{ problems: string[]; freshDemo: DemoServer }, { demo: DemoServer }>({
   demo: [
     // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
     async ({}, use) => {
@@ -15,6 +15,12 @@ export const test = base.extend<{ problems: string[] }, { demo: DemoServer }>({
     },
     { scope: 'worker' },
   ],
+  // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
+  freshDemo: async ({}, use) => {
+    const demo = await startDemoServer({ port: 0 })
+    await use(demo)
+    await demo.close()
+  },
   problems: async ({ page }, use) => {
     const problems: string[] = []
     page.on('console', (message) => {

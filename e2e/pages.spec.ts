@@ -93,6 +93,45 @@ test('chat: markup in a message is text', async ({ page, demo, problems }) => {
   expect(problems).toEqual([])
 })
 
+test('chat: earlier messages come by keyboard, in order, and what is read stays where it is @smoke', async ({
+  page,
+  freshDemo: demo,
+  problems,
+}) => {
+  const said = (n: number) => `no ${n}.`
+  for (let n = 1; n <= 100; n++) await demo.hub.publish('chat:lobby', { user: n % 3 ? 'Ann' : 'Ben', text: said(n) })
+  await page.goto(`${demo.url}/chat`)
+  const shown = page.locator('.said')
+  await expect(shown).toHaveCount(50)
+  const button = page.getByRole('button', { name: 'Load earlier messages' })
+  const log = page.getByRole('log', { name: 'Messages' })
+  await log.press('Home')
+  await expect.poll(() => log.evaluate((list) => list.scrollTop)).toBe(0)
+  await log.press('Tab')
+  await expect(button).toBeFocused()
+  const top = page.locator('.said', { hasText: said(51) })
+  const place = async () => Math.round((await top.boundingBox())?.y ?? NaN)
+  const before = await place()
+  await page.keyboard.press('Enter')
+  await expect(shown).toHaveCount(80)
+  expect(Math.abs((await place()) - before)).toBeLessThanOrEqual(1)
+  await expect(log).toHaveAttribute('aria-busy', 'false')
+  await expect(button).toBeFocused()
+  await button.focus()
+  const standing = await place()
+  await page.keyboard.press('Enter')
+  await expect(shown).toHaveCount(100)
+  // Also where the button goes, since there is nothing earlier.
+  await expect(button).toBeHidden()
+  expect(Math.abs((await place()) - standing)).toBeLessThanOrEqual(1)
+  await expect(log).toBeFocused()
+  expect(await shown.allTextContents()).toEqual(Array.from({ length: 100 }, (_, index) => said(index + 1)))
+  // What comes now is shown as ever.
+  await demo.hub.publish('chat:lobby', { user: 'Ann', text: said(101) })
+  await expect(page.locator('.said', { hasText: said(101) })).toHaveCount(1)
+  expect(problems).toEqual([])
+})
+
 test('lab: without WebSocket the beats go on over SSE, and climb back, worked by keyboard @smoke', async ({
   page,
   demo,

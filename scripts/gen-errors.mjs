@@ -90,12 +90,12 @@ const WIRE = {
 /** Those that arise in the client, or in a call of the hub's own methods. */
 const CLIENT = {
   aborted: {
-    cause: 'The `signal` of a `publish()` aborted before anything was sent.',
-    cure: 'None is needed: nothing was appended. After the first send the code is `unknown`.',
+    cause:
+      'A `signal` of yours aborted: that of a `publish()` before anything was sent, of a `history()` before its answer, or of a subscription before it had its start.',
+    cure: 'None is needed: nothing was appended. After the first send of a publish the code is `unknown`.',
   },
   closed: {
-    cause:
-      '`close()` was called; or a subscription was ended, by `unsubscribe()` or its `signal`, before it had its start.',
+    cause: '`close()` was called; or a subscription was ended by `unsubscribe()` before it had its start.',
     cure: '`close()` is final: make a new client. For a pause use `disconnect()` and `connect()`.',
   },
   'outbox-full': {
@@ -104,7 +104,7 @@ const CLIENT = {
   },
   'invalid-argument': {
     cause:
-      'An option or argument is of no use: a URL with a query, an unknown transport, a bad start, data that is no JSON.',
+      'An option or argument is of no use: a URL with a query, an unknown transport, a bad start or position, data that is no JSON.',
     cure: 'Read `field`, and correct the call.',
   },
   offline: {
@@ -203,6 +203,7 @@ function generate() {
     '| --- | --- |',
     '| `publish()` rejects | `unknown`: it may have been appended. Every other code: it was not. |',
     "| `subscription.ready` rejects, `subscription.on('error')` | The hub refused this channel. The subscription has ended; the others go on. |",
+    '| `history()` rejects | The hub refused this page for good, or it was given up. What may work later is asked for again by itself. |',
     "| `client.on('error')` | What concerns the whole client: a refused token or origin, `token-failed`, `listener-failed`. |",
     '| `client.state` with the name `waiting` | `offline`, and when the next try is. No error event: an outage is no fault of yours. |',
     '| a call throws | `invalid-argument` or `closed`. |',

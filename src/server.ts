@@ -37,6 +37,7 @@ export type {
   Keep,
   Notice,
   Page,
+  PageBefore,
   PageLimit,
   PublishKey,
   ReadFrom,

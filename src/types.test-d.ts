@@ -9,6 +9,8 @@ import type {
   ClientOptions,
   ClientState,
   Gap,
+  HistoryOptions,
+  HistoryPage,
   Message,
   Position,
   PublishOptions,
@@ -163,9 +165,31 @@ export const reading = async (): Promise<void> => {
   client.read('bonds:X')
 }
 
+export const history = async (): Promise<void> => {
+  const page = await client.history('quotes:AAPL', { before: stored, limit: 20 })
+  exactly<HistoryPage<Quote, 'quotes:AAPL'>>()(page)
+  for (const message of page.messages) exactly<Message<Quote, 'quotes:AAPL'>>()(message)
+  if (page.gap) exactly<Gap<'quotes:AAPL'>>()(page.gap)
+  exactly<Position | undefined>()(page.messages[0]?.position)
+  exactly<HistoryPage<number, 'count'>>()(await aliased.history('count'))
+  exactly<HistoryPage<unknown, 'anything'>>()(await untyped.history('anything'))
+  // @ts-expect-error -- a page belongs to who asked for it, and is read-only
+  page.messages.push(page.messages[0])
+  // @ts-expect-error -- no channel of this map
+  await client.history('bonds:X')
+  // @ts-expect-error -- a start word is no position of a message
+  await client.history('chat:lobby', { before: { last: 20 } })
+  // @ts-expect-error -- a count is a number
+  await client.history('chat:lobby', { limit: '20' })
+  // @ts-expect-error -- it is before a position
+  await client.history('chat:lobby', { after: stored })
+}
+
 /** Callers with exactOptionalPropertyTypes hand on what may be undefined. */
 export const undefinedOptions = (): void => {
   const { from, signal, key, timeoutMs } = maybe
+  const page: HistoryOptions = { before: undefined, limit: undefined, signal }
+  void client.history('chat:lobby', page)
   const all: [SubscribeOptions, ReadOptions, PublishOptions, ClientOptions] = [
     { from, signal },
     { from, signal, maxBuffered: undefined },

@@ -256,7 +256,7 @@ export const MUTANTS = [
   {
     name: 'a gap of a channel that is no log is handed over',
     file: 'src/client/subscriptions.ts',
-    find: 'if (!kind) sub.emit(',
+    find: 'if (!kind || sub.start) sub.emit(',
     replace: 'sub.emit(',
     tests: ['src/testing/scenarios/kinds.test.ts'],
   },
@@ -273,5 +273,33 @@ export const MUTANTS = [
     find: '{ key, untilMs: this.#untilMs }',
     replace: '{ key, untilMs: 8.64e15 }',
     tests: ['src/integrations/redis/queue/redis-queue.int.test.ts'],
+  },
+  {
+    name: 'a page of history has the message that it is to be before',
+    file: 'src/server/memory-log.ts',
+    find: 'message.offset >= before.offset',
+    replace: 'message.offset > before.offset',
+    tests: ['src/server/memory-store.test.ts'],
+  },
+  {
+    name: 'a link goes on with the channel of a page of history',
+    file: 'src/server/cursor.ts',
+    find: 'if (isPage(this.#from)) return',
+    replace: 'if (this.#isEnded()) return',
+    tests: ['src/server/history.test.ts'],
+  },
+  {
+    name: 'a page of history takes the answer to another one',
+    file: 'src/client/subscriptions.ts',
+    find: '        if (sub.start) continue\n',
+    replace: '',
+    tests: ['src/client/history-waits.test.ts'],
+  },
+  {
+    name: 'a page of a conflated channel is silent about a position that is none',
+    file: 'src/client/subscriptions.ts',
+    find: 'if (!kind || sub.start) sub.emit(',
+    replace: 'if (!kind) sub.emit(',
+    tests: ['src/client/history.test.ts'],
   },
 ]

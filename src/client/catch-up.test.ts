@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { alarm } from '../testing/alarm.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { createCatchUp } from './catch-up.ts'
+import type { LinkEnd } from '../transports/transport.ts'
 import type { Session } from './live.ts'
 import type { Ask } from './subscriptions.ts'
 import { TIMING } from './timing.ts'
@@ -18,9 +19,10 @@ const ask = (moved: boolean): Ask => ({
 })
 
 /** A catch-up whose reads last until `ended` is called; somebody is behind as long as `behind` says so. */
-const setUp = ({ notBeforeMs = 0, carried = true } = {}) => {
+const setUp = ({ notBeforeMs = 0, carried = true, beats = false } = {}) => {
   const clock = new FakeClock()
-  const reads: { readonly atMs: number; readonly asks: Ask[]; ended(): void }[] = []
+  const reads: { readonly atMs: number; readonly asks: Ask[]; aliveMs: number; ended(end?: Partial<LinkEnd>): void }[] =
+    []
   const state = { behind: true, closed: 0 }
   const step = alarm(clock, () => parts.pump())
   const live = {
@@ -37,8 +39,16 @@ const setUp = ({ notBeforeMs = 0, carried = true } = {}) => {
     timeoutMs: () => 5_000,
     step,
     open(asks, ended) {
-      reads.push({ atMs: clock.now(), asks, ended })
-      return { close: () => state.closed++ }
+      const read = {
+        atMs: clock.now(),
+        asks,
+        aliveMs: clock.now(),
+        ended: (end = {}) => ended({ code: 'done', ...end }),
+        close: () => state.closed++,
+        transport: { beats },
+      }
+      reads.push(read)
+      return read
     },
   })
   const catchUp = {
@@ -49,7 +59,7 @@ const setUp = ({ notBeforeMs = 0, carried = true } = {}) => {
       step()
     },
   }
-  return { clock, reads, state, catchUp }
+  return { clock, reads, state, live, catchUp }
 }
 
 describe('createCatchUp', () => {
@@ -84,6 +94,20 @@ describe('createCatchUp', () => {
     expect(reads.length).toBeGreaterThan(1)
   })
 
+  it.each([
+    ['a poll', false, 0],
+    ['a link that beats', true, 1],
+  ])('a deadline runs from a sign of life, unless it is a beat: %s', async (_, beats, closed) => {
+    const { clock, reads, state, catchUp } = setUp({ beats })
+    catchUp.pump()
+    await clock.advance(4_000)
+    reads[0]!.aliveMs = clock.now()
+    await clock.advance(4_000)
+    expect(state.closed).toBe(closed)
+    await clock.advance(1_000)
+    expect(state.closed).toBe(1)
+  })
+
   it('§10.4 waits until requests are allowed, and reads then by itself', async () => {
     const { clock, reads, catchUp } = setUp({ notBeforeMs: 3_000 })
     catchUp.pump()
@@ -91,6 +115,18 @@ describe('createCatchUp', () => {
     expect(reads).toEqual([])
     await clock.advance(1)
     expect(reads.map(({ atMs }) => atMs)).toEqual([3_000])
+  })
+
+  it('§10.4 begins no read before Retry-After, also when somebody else falls behind meanwhile', async () => {
+    const { clock, reads, live, catchUp } = setUp()
+    catchUp.pump()
+    reads[0]!.ended({ retryAfterMs: 60_000 })
+    live.catchUpMs = 0
+    catchUp.pump()
+    await clock.advance(59_999)
+    expect(reads.length).toBe(1)
+    await clock.advance(1)
+    expect(reads.length).toBe(2)
   })
 
   it('waits for nothing without a link that carries traffic, nor when nobody is behind', () => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { LinkEnd } from '../transports/transport.ts'
 import { retryDelay } from './backoff.ts'
 import type { Session, Standing } from './live.ts'
 import type { Ask } from './subscriptions.ts'
@@ -13,8 +14,10 @@ export interface CatchUpEnv {
   timeoutMs(): number
   step(): void
   /** Opens one short read for these, or a link of its own where there is no short read. */
-  open(asks: Ask[], ended: () => void, carrier: Session): Pick<Session, 'close'>
+  open(asks: Ask[], ended: (end: LinkEnd) => void, carrier: Session): Reading
 }
+
+type Reading = Pick<Session, 'close' | 'aliveMs'> & { readonly transport: Pick<Session['transport'], 'beats'> }
 
 export interface CatchUp {
   /** Reads when somebody is behind and it may; returns the clock at which it is to be called again. */
@@ -26,17 +29,23 @@ export interface CatchUp {
 export const createCatchUp = ({ clock, timing, live, ...env }: CatchUpEnv): CatchUp => {
   let failures = 0
   let asks: Ask[] = []
-  let session: Pick<Session, 'close'> | null = null
-  /** When the read that runs is given up. */
-  let deadlineMs = 0
+  let session: Reading | null = null
+  let startMs = 0
+  /** No read may start before (PROTOCOL.md §10.4), whoever else falls behind. */
+  let notBeforeMs = 0
+
+  /** When the read that runs is given up. On a slow line a page comes bit by bit; beats are no part of it. */
+  const deadlineMs = ({ aliveMs, transport }: Reading): number =>
+    (transport.beats ? startMs : aliveMs) + env.timeoutMs()
 
   const stop = (): void => {
     session?.close()
     session = null
   }
-  const over = (): void => {
+  const over = (retryAfterMs = 0): void => {
     stop()
     failures = asks.some(({ moved }) => moved) ? 0 : failures + 1
+    notBeforeMs = clock.now() + retryAfterMs
     if (failures)
       live.catchUpMs = clock.now() + Math.max(timing.backoffMs, retryDelay(failures + 1, clock.random(), timing))
   }
@@ -44,22 +53,22 @@ export const createCatchUp = ({ clock, timing, live, ...env }: CatchUpEnv): Catc
   return {
     pump() {
       const now = clock.now()
-      if (session && deadlineMs <= now) over()
-      if (session) return deadlineMs
+      if (session && deadlineMs(session) <= now) over()
+      if (session) return deadlineMs(session)
       asks = env.asks()
       if (!asks.length || !live.carrier) return Infinity
-      const readyMs = Math.max(live.catchUpMs, live.connection.notBeforeMs)
+      const readyMs = Math.max(live.catchUpMs, notBeforeMs, live.connection.notBeforeMs)
       if (readyMs > now) return readyMs
-      deadlineMs = now + env.timeoutMs()
+      startMs = now
       session = env.open(
         asks,
-        () => {
-          over()
+        ({ retryAfterMs }) => {
+          over(retryAfterMs)
           env.step()
         },
         live.carrier,
       )
-      return deadlineMs
+      return deadlineMs(session)
     },
     stop,
   }

@@ -1,12 +1,15 @@
 import { HoldfastError } from '../base/errors.ts'
 import { createDriver } from './driver.ts'
-import type { Parts } from './driver.ts'
+import type { Driver, Parts } from './driver.ts'
 import { createEmitter } from './emitter.ts'
 import type { PageSignal } from './page-signals.ts'
 import { createSubscription } from './public-subscription.ts'
 import type { SubscriptionEnv } from './public-subscription.ts'
 import { createReader } from './reading.ts'
 import type { ClientEvents, Client, Message } from './types.ts'
+
+/** What a client is made of, for what is made around it. */
+export const internals = new WeakMap<object, Driver & SubscriptionEnv>()
 
 /** Puts the parts together. `listenToPage` tells what the page does; it returns the undo. */
 export const assembleClient = <Ch extends object>(
@@ -38,11 +41,11 @@ export const assembleClient = <Ch extends object>(
     if (auto && live.state.name === 'idle') driver.dispatch({ type: 'connect' })
   }
 
-  const subscriptionEnv: SubscriptionEnv = {
+  const subscriptionEnv: Driver & SubscriptionEnv = {
     ...driver,
     add(sub) {
       checkOpen()
-      driver.registry.add(sub)
+      this.registry.add(sub)
       start()
       driver.step()
     },
@@ -68,7 +71,7 @@ export const assembleClient = <Ch extends object>(
     }
   })
 
-  return {
+  const client: Client<Ch> = {
     get state() {
       return live.state
     },
@@ -104,4 +107,6 @@ export const assembleClient = <Ch extends object>(
     },
     explain: driver.explain,
   }
+  internals.set(client, subscriptionEnv)
+  return client
 }

@@ -12,11 +12,10 @@ import type { Words } from './explain.ts'
 import { blame } from './ladder.ts'
 import type { Live } from './live.ts'
 import { createOutbox } from './outbox.ts'
-import type { Outbox } from './outbox.ts'
 import { openSession } from './session.ts'
 import type { SessionEnv } from './session.ts'
 import { createRegistry } from './subscriptions.ts'
-import type { Ask, Registry } from './subscriptions.ts'
+import type { Ask } from './subscriptions.ts'
 import { createTokens } from './tokens.ts'
 import type { ClientEvents, ClientState, CommonOptions, Explanation, TimingOptions } from './types.ts'
 
@@ -36,14 +35,12 @@ export interface DriverEnv extends Parts {
   readonly emitter: Emitter<ClientEvents>
 }
 
-/** The running client. */
-export interface Driver {
-  readonly live: Live
-  readonly registry: Registry
-  readonly outbox: Outbox
-  dispatch(news: ConnectionNews): void
-  /** Something has changed: does what can be done now, and sees to it that what is due later is done then. */
-  step(): void
+/** The running client, with all that a link of it needs. */
+export interface Driver extends SessionEnv {
+  /** What is pumped in each step. It returns the clock at which it is to be called again. */
+  readonly parts: { pump(): number }[]
+  /** The transport of short reads, where there is one. */
+  readonly reader: Transport | undefined
   close(): void
   explain(): Explanation
 }
@@ -165,7 +162,7 @@ export const createDriver = (env: DriverEnv): Driver => {
     for (const [channel, atMs] of refused) if (atMs <= clock.now()) refused.delete(channel)
     // The links serve every channel that is subscribed to; of those that can not be told only the carrying one matters.
     for (const session of sessions.values()) if (session.duplex || session === live.carrier) session.sync()
-    const partsDue = Math.min(outbox.pump(), catchUp.pump(), ...refused.values())
+    const partsDue = Math.min(...parts.map((part) => part.pump()), ...refused.values())
     const due = Math.min(partsDue, nextDue(live.connection, timing), silentAt(), doubtAt())
     // What is overdue must not be put off by whatever comes meanwhile.
     if (due === dueMs) return
@@ -212,10 +209,10 @@ export const createDriver = (env: DriverEnv): Driver => {
     dispatch,
     step,
     token: () => tokens(live.connection.refused),
-    channels: () => [...registry.channels()].filter((channel) => !refused.has(channel)),
+    channels: (of = registry) => [...of.channels()].filter((channel) => !refused.has(channel)),
     refused({ channel = '', code, message, retryAfterMs = timing.connectMs }) {
       if (FINAL.includes(code))
-        registry.end(new HoldfastError(code as HoldfastError['code'], message, { channel }), channel)
+        this.registry.end(new HoldfastError(code as HoldfastError['code'], message, { channel }), channel)
       else refused.set(channel, clock.now() + retryAfterMs)
     },
   }
@@ -233,6 +230,8 @@ export const createDriver = (env: DriverEnv): Driver => {
       }),
   })
 
+  const parts = [outbox, catchUp]
+
   const end = (link: number, ended: LinkEnd): void => {
     sessions.delete(link)
     // The hub's own no to what was asked: nothing that is tried again helps, so the application is told.
@@ -247,11 +246,9 @@ export const createDriver = (env: DriverEnv): Driver => {
   }
 
   return {
-    live,
-    registry,
-    outbox,
-    dispatch,
-    step,
+    ...sessionEnv,
+    parts,
+    reader,
     close() {
       catchUp.stop()
       outbox.close()

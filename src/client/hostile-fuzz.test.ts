@@ -84,15 +84,23 @@ const play = async (transports: readonly TransportName[], todo: readonly Tamper[
     readers[2].watch(client.subscribe('b', readers[2].take)),
   ]
   const open = new Set<Promise<unknown>>()
-  const publish = (data: unknown): void => {
-    const published = client.publish('b', data).catch(() => undefined)
-    open.add(published)
-    void published.then(() => open.delete(published))
+  const watchOutcome = (outcome: Promise<unknown>): void => {
+    const settled = outcome.catch(() => undefined)
+    open.add(settled)
+    void settled.then(() => open.delete(settled))
+  }
+  const publish = (data: unknown): void => watchOutcome(client.publish('b', data))
+  const page = async (): Promise<void> => {
+    const { messages } = await client.history('a', { limit: 3 })
+    const offsets = messages.map(({ offset }) => offset)
+    if (offsets.some((offset, index) => offset <= (offsets[index - 1] ?? 0)))
+      problems.push(`a page of ${offsets.join()}`)
   }
   for (let turn = 0; turn < 60; turn++) {
     // Several in one turn are one run.
     for (let n = 0; n <= turn % 4; n++) void network.hub.publish(turn % 3 ? 'a' : 'b', `${turn}.${n}`)
     if (turn % 5 === 0) publish(turn)
+    if (turn % 5 === 2) watchOutcome(page())
     await clock.advance(turn % 7 ? 150 : 1_500)
   }
   if (todo.length && !tampered.done) problems.push('nothing was changed')
@@ -106,7 +114,7 @@ const play = async (transports: readonly TransportName[], todo: readonly Tamper[
   client.subscribe('a', late.take, { from: { last: 1 } })
   publish('afterwards')
   await clock.advance(40_000)
-  if (open.size) problems.push(`${open.size} publishes have no outcome`)
+  if (open.size) problems.push(`${open.size} publishes and pages have no outcome`)
   const [lastOfA, lastOfB] = [await network.hub.publish('a', 'the last'), await network.hub.publish('b', 'the last')]
   await clock.advance(40_000)
   for (const [index, { channel, position, state }] of subscriptions.entries()) {

@@ -6,21 +6,26 @@ import { createEmitter } from './emitter.ts'
 import type { Registry, Sub, SubEvents } from './subscriptions.ts'
 import type { Message, Position, SubscribeOptions, Subscription } from './types.ts'
 
+/** What `before` and `after` are to be. */
+export const A_POSITION = 'a position that a message, gap or publish gave'
+
+/** Throws `invalid-argument` where an argument of a call about a channel is not `fine`: `field` must be `why`. */
+export const check = (channel: unknown, fine: boolean, field: string, why: string): void => {
+  if (!fine) throw invalidArgument(field, `channel ${String(channel)}: ${field} must be ${why}`)
+}
+
 /** The start of a subscription from its option: a position or a start word. Throws `invalid-argument`, naming what is wrong with it. */
 const startFrom = (channel: unknown, from: unknown = 'latest'): Pick<Sub, 'start' | 'position'> => {
-  const check = (fine: boolean, field: string, why: string): void => {
-    if (!fine) throw invalidArgument(field, `subscribe to ${String(channel)}: ${field} must be ${why}`)
-  }
   const named = typeof channel === 'string' && isChannelName(channel)
-  check(named, 'channel', '1 to 256 bytes without control characters')
+  check(channel, named, 'channel', '1 to 256 bytes without control characters')
   // Callers without types come here too.
   const { last, after } = Object(from) as { readonly last?: number; readonly after?: unknown }
   const position = parsePosition(String(after))
-  if (after !== undefined) check(!!position, 'from.after', 'a position that a message, gap or publish gave')
+  if (after !== undefined) check(channel, !!position, 'from.after', A_POSITION)
   else if (last !== undefined) {
     const counts = Number.isInteger(last) && last >= 0 && last <= 10_000
-    check(counts, 'from.last', 'a whole number from 0 to 10000')
-  } else check(from === 'latest' || from === 'earliest', 'from', "'latest', 'earliest', { last } or { after }")
+    check(channel, counts, 'from.last', 'a whole number from 0 to 10000')
+  } else check(channel, from === 'latest' || from === 'earliest', 'from', "'latest', 'earliest', { last } or { after }")
   return { position, start: position ? null : last === undefined ? (from as Start) : { last } }
 }
 
@@ -39,7 +44,7 @@ export const createSubscription = (
   channel: string,
   listener: (message: Message) => unknown,
   { from, signal }: SubscribeOptions,
-  limit?: number,
+  given?: Partial<Sub>,
 ): { readonly subscription: Subscription; readonly sub: Sub } => {
   const start = startFrom(channel, from)
   const emitter = createEmitter<SubEvents>((cause) => env.report(cause, channel))
@@ -49,7 +54,8 @@ export const createSubscription = (
     emitter.on('state', (state) => {
       if (state.name === 'ended') {
         signal?.removeEventListener('abort', unsubscribe)
-        reject(state.error ?? new HoldfastError('closed', `the subscription to ${channel} was ended`, { channel }))
+        const code = signal?.aborted ? 'aborted' : 'closed'
+        reject(state.error ?? new HoldfastError(code, `what was asked of ${channel} was ended`, { channel }))
         if (state.error) emitter.emit('error', state.error)
       } else resolve(position() ?? '')
     })
@@ -69,8 +75,9 @@ export const createSubscription = (
     paused: false,
     held: [],
     sinceMs: 0,
-    limit,
+    limit: undefined,
     emit: emitter.emit,
+    ...given,
   }
   env.add(sub)
   if (signal?.aborted) unsubscribe()

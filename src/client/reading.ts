@@ -23,7 +23,7 @@ export const createReader = (
     if (buffer.length >= maxBuffered) sub.paused = true
     wake()
   }
-  const { sub, subscription } = createSubscription(env, channel, push, options, maxBuffered)
+  const { sub, subscription } = createSubscription(env, channel, push, options, { limit: maxBuffered })
   subscription.on('gap', push)
   subscription.on('state', () => wake())
 

@@ -27,8 +27,8 @@ export interface SessionEnv extends Pick<OpenRequest, 'url' | 'timeoutMs' | 'slo
   token(): Token | Promise<Token>
   /** Concerns one channel. */
   refused(frame: ErrorFrame): void
-  /** The channels to ask for now. */
-  channels(): string[]
+  /** The channels to ask for now: those of the registry that are not refused for now. */
+  channels(of?: Pick<Registry, 'channels'>): string[]
   dispatch(news: ConnectionNews): void
   step(): void
 }

@@ -21,7 +21,7 @@ export interface SubEvents extends SubscriptionEvents<string> {
 /** One subscription: a position that moves. The public object and the iterator are made around it. */
 export interface Sub {
   readonly channel: string
-  /** The start word, until the first answer fixes the position. */
+  /** The start word, until the first answer fixes the position; of a page of history beside the position it is before. */
   start: Start | null
   position: Place | null
   state: SubscriptionState
@@ -107,7 +107,7 @@ export const createRegistry = (live: RegistryEnv): Registry => {
   const newAsk = (channel: string, lead: Sub | undefined, only: Sub | null): Ask => ({
     channel,
     ref: nextRef++,
-    from: lead?.position ? { after: formatPosition(lead.position) } : (lead?.start ?? 'latest'),
+    from: lead?.start ?? (lead?.position ? { after: formatPosition(lead.position) } : 'latest'),
     limit: lead?.limit,
     only,
     at: null,
@@ -129,7 +129,7 @@ export const createRegistry = (live: RegistryEnv): Registry => {
 
   const fix = (sub: Sub, place: Place): void => {
     sub.start = null
-    sub.sinceMs = live.hub?.timeMs ?? 0
+    sub.sinceMs ||= live.hub?.timeMs ?? 0
     moveTo(sub, place)
   }
 
@@ -227,6 +227,7 @@ export const createRegistry = (live: RegistryEnv): Registry => {
       for (const sub of subsOf(ask.channel)) {
         const before = sub.position
         if (sub.start && (ask.only ? sub === ask.only : !sub.behind)) fix(sub, at)
+        if (sub.start) continue
         if (!sub.paused) take(sub, { after: at, messages })
         ask.moved ||= sub.position !== before
         if (!ask.only || !ask.done || !sub.position) continue
@@ -248,8 +249,8 @@ export const createRegistry = (live: RegistryEnv): Registry => {
         if (samePlace(sub.position, start)) {
           moveTo(sub, end)
           ask.moved = true
-          // Of a channel that is no log nothing is missing: the newest of it follows (§3.13).
-          if (!kind) sub.emit('gap', { type: 'gap', channel, from, to, reason })
+          // Of a channel that is no log nothing is missing: the newest of it follows (§3.13), but of no page (§3.17).
+          if (!kind || sub.start) sub.emit('gap', { type: 'gap', channel, from, to, reason })
         } else if (isAhead(end, sub.position)) fallBehind(sub)
       }
     },

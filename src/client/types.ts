@@ -30,7 +30,7 @@ export interface Message<Data = unknown, Channel extends string = string> {
   readonly position: Position
   /** Hub time of the append, in ms since 1970. */
   readonly timeMs: number
-  /** True when it was appended before the subscription's first answer: history, not news. */
+  /** True when it was appended before the subscription's first answer, or is of a page of history: no news. */
   readonly replayed: boolean
   /** True when this client object published it. */
   readonly own: boolean
@@ -112,7 +112,7 @@ export interface Subscription<C extends string = string> {
   /** Where it stands; null until the start is fixed. */
   readonly position: Position | null
   readonly state: SubscriptionState
-  /** The start position. Rejects when the hub refuses, and as `closed` when the subscription ends before. */
+  /** The start position. Rejects when the hub refuses, and as `closed`, or `aborted` by its signal, when the subscription ends before. */
   readonly ready: Promise<Position>
   /** Returns the function that removes the listener. */
   on<E extends keyof SubscriptionEvents<C>>(event: E, listener: (value: SubscriptionEvents<C>[E]) => void): () => void

@@ -73,7 +73,10 @@ const start: Check = (value) =>
   value === 'latest' ||
   value === 'earliest' ||
   shaped({ after: position })(value) ||
-  shaped({ last: (last) => count(last) && (last as number) <= 10_000 })(value)
+  shaped({
+    last: (last) => count(last) && (last as number) <= 10_000,
+    before: optional((before) => before === 'end' || position(before)),
+  })(value)
 const request = {
   channel: name,
   from: start,

@@ -1,7 +1,8 @@
 /** The frames of PROTOCOL.md as types. Everything here is plain data. */
 
-/** Where a reader starts (PROTOCOL.md §3.2). */
-export type Start = 'latest' | 'earliest' | { readonly last: number } | { readonly after: string }
+/** Where a reader starts (PROTOCOL.md §3.2). With `before` it asks for one page of history (§3.16). */
+export type Start =
+  'latest' | 'earliest' | { readonly last: number; readonly before?: string } | { readonly after: string }
 
 /** PROTOCOL.md §3.1. */
 export interface ChannelRequest {

@@ -170,22 +170,23 @@ export const readChannel = (value: unknown, field: string): string => {
   throw wrong(field, value, '1 to 256 bytes of UTF-8 without control characters and lone surrogates')
 }
 
-const START = '"latest", "earliest", { "last": n } or { "after": position }'
+const START = '"latest", "earliest", { "last": n }, { "last": n, "before": position } or { "after": position }'
 
 const readStart = (value: unknown, path: string): Start => {
   if (value === 'latest' || value === 'earliest') return value
   if (!isFields(value)) throw wrong(path, value, START)
-  const { last, after } = value
+  const { last, after, before } = value
   if (after !== undefined) return { after: readPosition(after, `${path}.after`) }
   if (last === undefined) throw badRequest(`${path} must be ${START}`, path)
   if (!isCount(last, 0, 10_000)) throw wrong(`${path}.last`, last, 'a whole number from 0 to 10,000')
-  return { last }
+  if (before === undefined) return { last }
+  return { last, before: before === 'end' ? before : readPosition(before, `${path}.before`, ' or "end"') }
 }
 
 /** @throws HoldfastError that names `field` */
-const readPosition = (value: unknown, field: string): string => {
-  if (typeof value !== 'string' || !parsePosition(value)) throw wrong(field, value, 'a position (epoch.offset.id)')
-  return value
+const readPosition = (value: unknown, field: string, or = ''): string => {
+  if (typeof value === 'string' && parsePosition(value)) return value
+  throw wrong(field, value, `a position (epoch.offset.id)${or}`)
 }
 
 const readPublish = (fields: Fields): Publish => {

@@ -102,7 +102,7 @@ describe('bad requests', () => {
           'channels[1].channel',
         ] as const,
     ),
-    ...['newest', null, 7, [], {}, { last: -1 }, { last: 10_001 }, { last: 1.5 }].map(
+    ...['newest', null, 7, [], {}, { last: -1 }, { last: 10_001 }, { last: 1.5 }, { before: 'end' }].map(
       (from) =>
         [
           `from ${JSON.stringify(from)}`,
@@ -131,15 +131,28 @@ describe('bad requests', () => {
       'E.1.x.y',
       'RS4xLng=',
       'E.1.x\n',
-    ].map(
-      (after) =>
+    ].flatMap((place) =>
+      [{ after: place }, { last: 1, before: place }].map(
+        (from) =>
+          [
+            `the position ${JSON.stringify(from).slice(0, 40)}`,
+            '/poll',
+            body(hello({ channels: channels(from, 'a', 'b') })),
+            400,
+            'bad-request',
+            `channels[0].from.${'after' in from ? 'after' : 'before'}`,
+          ] as const,
+      ),
+    ),
+    ...[null, 7, 'start', ['end']].map(
+      (before) =>
         [
-          `the position ${JSON.stringify(after).slice(0, 30)}`,
+          `before ${JSON.stringify(before)}`,
           '/poll',
-          body(hello({ channels: channels({ after }, 'a', 'b') })),
+          body(hello({ channels: channels({ last: 1, before }, 'a') })),
           400,
           'bad-request',
-          'channels[0].from.after',
+          'channels[0].from.before',
         ] as const,
     ),
     ['no channel in the query', '/poll', {}, 400, 'bad-request', 'channel'],

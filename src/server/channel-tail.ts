@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { KindName, KindOf } from './channel-kinds.ts'
 import { EncodedRun, channelText, encodeMessage } from './encoded-run.ts'
 import type { HubLimits } from './limits.ts'
+import { isPage } from './store.ts'
 import type { Notice, Page, PageLimit, ReadFrom, Store } from './store.ts'
 import { TailWindow } from './tail-window.ts'
 import type { TurnFlush } from './turn-flush.ts'
@@ -268,7 +269,7 @@ export class ChannelTail {
 
   async #fromStore(from: ReadFrom, limit: PageLimit): Promise<RunPage> {
     const page = await this.#context.store.read(this.channel, from, limit)
-    const run = new EncodedRun(this.text, page.after, page.messages.map(encodeMessage), page.more)
+    const run = new EncodedRun(this.text, page.after, page.messages.map(encodeMessage), page.more, isPage(from))
     // The store may know of a life or branch of the log that this tail does not follow.
     if ((page.gap && page.gap.reason !== 'trimmed') || run.to.epoch !== this.#window.head.epoch) void this.check()
     return { run, gap: page.gap }

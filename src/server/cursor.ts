@@ -7,6 +7,7 @@ import type { EncodedRun } from './encoded-run.ts'
 import { errorText, gapText, refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import type { Link } from './link.ts'
+import { isPage } from './store.ts'
 import type { ReadFrom } from './store.ts'
 import type { Tails } from './tails.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -30,16 +31,23 @@ export interface CursorOwner {
   queue(cursor: Cursor): void
   /** Reads for those that wait. Not to be called while a tail is being flushed. */
   pump(): void
-  /** The hub refuses this channel; the others go on. */
-  refused(cursor: Cursor): void
+  /** The link has this channel no more: it was refused, or its page of history is told. The others go on. */
+  over(cursor: Cursor): void
 }
 
 /** The start of a channel request as a start of a read. The position was checked when the request was read. */
 export const readFrom = ({ from }: ChannelRequest): ReadFrom => {
-  if (typeof from !== 'object' || !('after' in from)) return from
-  const after = parsePosition(from.after)
-  if (!after) throw refusal('bad-request', 'a position must be epoch.offset.id', { field: 'from.after' })
-  return { after }
+  if (typeof from !== 'object') return from
+  if ('after' in from) return { after: placeOf(from.after, 'from.after') }
+  const { last, before } = from
+  if (before === undefined) return { last }
+  return { last, before: before === 'end' ? before : placeOf(before, 'from.before') }
+}
+
+const placeOf = (position: string, field: string): Place => {
+  const place = parsePosition(position)
+  if (!place) throw refusal('bad-request', 'a position must be epoch.offset.id', { field })
+  return place
 }
 
 /** One channel of one streaming reader: a position that moves. */
@@ -155,7 +163,8 @@ export class Cursor implements HeadReader {
     this.#context.telemetry.delivered(run.count)
     if (gap) {
       const kind = this.#tail?.kind ?? 'log'
-      if (kind === 'log') this.#context.telemetry.gap(channel, gap.reason)
+      // Who pages back from a place that is gone has lost nothing.
+      if (kind === 'log' && !isPage(this.#from)) this.#context.telemetry.gap(channel, gap.reason)
       link.push(gapText(channel, gap, ref, kind))
     }
     if (run.count > 0 || !this.#answered || gap) {
@@ -163,6 +172,7 @@ export class Cursor implements HeadReader {
       else link.push(run.frame(ref))
     }
     this.#answered = true
+    if (isPage(this.#from)) return this.#owner.over(this)
     this.#from = { after: run.to }
     this.#state = 'queued'
     if (!run.more && this.#tail?.join(this, run.to)) {
@@ -219,7 +229,7 @@ export class Cursor implements HeadReader {
     this.#context.telemetry.refused(error, 'channel', { channel: this.request.channel, user: this.#owner.user })
     const ref = this.#answered ? undefined : this.request.ref
     this.#owner.link.push(errorText(error, { channel: this.request.channel, ref }))
-    this.#owner.refused(this)
+    this.#owner.over(this)
   }
 
   #isEnded(): boolean {

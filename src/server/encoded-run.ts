@@ -49,9 +49,9 @@ export class EncodedRun {
   #eventBatch: Buffer | undefined
   #eventChunk: Buffer | undefined
 
-  /** `channel`: as `channelText` writes it. */
-  constructor(channel: string, after: Place, all: readonly EncodedMessage[], more: boolean) {
-    const messages = newestOnly(all)
+  /** `channel`: as `channelText` writes it. `isHistory`: with what is superseded too (PROTOCOL.md §3.17). */
+  constructor(channel: string, after: Place, all: readonly EncodedMessage[], more: boolean, isHistory = false) {
+    const messages = isHistory ? all : newestOnly(all)
     const last = messages.at(-1)
     this.after = after
     this.to = last ? { epoch: after.epoch, offset: last.offset, id: last.id } : after

@@ -93,7 +93,7 @@ export class Gateway {
 
   async #get(path: string, query: URLSearchParams, request: GatewayRequest): Promise<GatewayResponse> {
     const lastEventId = path === '/stream' ? request.header('last-event-id') : undefined
-    const { nonce, waitMs, channels } = readQuery(query, lastEventId, this.#core.limits)
+    const { nonce, waitMs, channels } = readQuery(path, query, lastEventId, this.#core.limits)
     const user = await this.#user(undefined, request)
     const hello = { nonce, client: '', waitMs, channels }
     return path === '/poll' ? this.#poll(hello, user, request) : this.#stream(hello, user, request)

@@ -145,7 +145,7 @@ const noHeader = {
   remoteAddress: undefined,
   signal: new AbortController().signal,
 }
-const query = (text: string) => readQuery(new URLSearchParams(text), undefined, DEFAULT_LIMITS)
+const query = (text: string) => readQuery('/poll', new URLSearchParams(text), undefined, DEFAULT_LIMITS)
 const TEXTS: readonly (readonly [string, Work])[] = [
   ['a channel name', isChannelName],
   ['a position', parsePosition],
@@ -177,7 +177,7 @@ const TEXTS: readonly (readonly [string, Work])[] = [
       ]),
   ],
   ['Content-Encoding', (text) => checkType({ ...noHeader, header: () => text }, ['application/json'])],
-  ['Last-Event-ID', (text) => readQuery(new URLSearchParams('channel=a&channel=b'), text, DEFAULT_LIMITS)],
+  ['Last-Event-ID', (text) => readQuery('/poll', new URLSearchParams('channel=a&channel=b'), text, DEFAULT_LIMITS)],
   ['a query', query],
   ['a channel in a query', (text) => query(`channel=${text}`)],
   ['since', (text) => query(`channel=a&since=${text}`)],

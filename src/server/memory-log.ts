@@ -1,8 +1,8 @@
 import { samePlace, startOf } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
 import { NewestOfEach } from './newest-of-each.ts'
-import { wireBytes } from './store.ts'
-import type { Page, PageLimit, ReadFrom, StoredMessage } from './store.ts'
+import { isPage, wireBytes } from './store.ts'
+import type { Page, PageBefore, PageLimit, ReadFrom, StoredMessage } from './store.ts'
 
 interface Entry {
   readonly message: StoredMessage
@@ -68,6 +68,7 @@ export class MemoryLog {
 
   read(from: ReadFrom, limit: PageLimit): Page {
     if (from === 'latest') return { after: this.#head, messages: [], more: false }
+    if (isPage(from)) return this.#readBefore(from, limit)
     if (this.#newest.active) return this.#readNewest(from, limit)
     if (from === 'earliest') return this.#page(this.#base, limit)
     if ('last' in from) {
@@ -109,6 +110,36 @@ export class MemoryLog {
 
   #page(after: Place, limit: PageLimit): Page {
     return pageOf(this.#entries, this.#first + after.offset - this.#base.offset, after, limit)
+  }
+
+  /** The newest before a place, of all that is kept (PROTOCOL.md §3.16). */
+  #readBefore({ last, before }: PageBefore, limit: PageLimit): Page {
+    const conflated = this.#newest.active
+    const oldest = conflated ? startOf(this.epoch) : this.#base
+    const gap = before === 'end' || (conflated && this.#isBeforeHistory(before)) ? undefined : this.#gapAt(before)
+    if (gap) {
+      const to = conflated ? oldest : gap.to
+      return { after: to, messages: [], more: false, gap: { ...gap, to } }
+    }
+    const entries = [...this.#newest.entries(), ...this.#entries.slice(this.#first)]
+    const end = before === 'end' ? -1 : entries.findIndex(({ message }) => message.offset >= before.offset)
+    const older = entries.slice(0, end < 0 ? undefined : end)
+    const messages: StoredMessage[] = []
+    let bytes = 0
+    while (older.length > 0 && messages.length < Math.min(last, limit.messages)) {
+      const entry = older.at(-1)
+      bytes += entry?.bytes ?? 0
+      if (!entry || (bytes > limit.bytes && messages.length > 0)) break
+      messages.unshift(entry.message)
+      older.pop()
+    }
+    const follows = older.at(-1)
+    return { after: follows ? this.#placeOf(follows.message) : oldest, messages, more: follows !== undefined }
+  }
+
+  /** Whether such a place of a conflated channel is known does not matter: nobody waits for what is missing there. */
+  #isBeforeHistory({ epoch, offset }: Place): boolean {
+    return epoch === this.epoch && offset < this.#base.offset
   }
 
   #at(index: number): Entry {

@@ -7,6 +7,7 @@ import type { ReaderContext } from './cursor.ts'
 import { EncodedRun } from './encoded-run.ts'
 import { errorText, gapText, pendingText, refusal } from './frame-text.ts'
 import type { Place } from '../protocol/position.ts'
+import { isPage } from './store.ts'
 import type { ReadFrom } from './store.ts'
 
 export interface PollChannelOwner {
@@ -119,11 +120,13 @@ export class PollChannel implements HeadReader {
     const { run, gap } = state.page
     if (gap) {
       const { kind } = this.#tail
-      if (kind === 'log') telemetry.gap(channel, gap.reason)
+      if (kind === 'log' && !isPage(this.#from)) telemetry.gap(channel, gap.reason)
       frames.push(gapText(channel, gap, ref, kind))
     }
     if (run.count > 0 && run.bytes > roomBytes && roomBytes < this.#context.limits.answerBytes) {
-      frames.push(new EncodedRun(this.#tail.text, run.after, [], true).frame(ref))
+      // A page of history is asked for again: it is told as a whole, or not at all.
+      const later = new EncodedRun(this.#tail.text, run.after, [], true)
+      frames.push(isPage(this.#from) ? pendingText(channel, ref) : later.frame(ref))
       return 0
     }
     telemetry.delivered(run.count)

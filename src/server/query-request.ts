@@ -12,10 +12,15 @@ export interface QueryRequest {
 }
 
 /**
- * Reads the query of PROTOCOL.md §6.7.
+ * Reads the query of PROTOCOL.md §6.7. A stream may have a Last-Event-ID.
  * @throws HoldfastError `bad-request` or `too-many` that names the parameter
  */
-export const readQuery = (query: URLSearchParams, lastEventId: string | undefined, limits: HubLimits): QueryRequest => {
+export const readQuery = (
+  path: string,
+  query: URLSearchParams,
+  lastEventId: string | undefined,
+  limits: HubLimits,
+): QueryRequest => {
   const names = query.getAll('channel')
   if (names.length === 0) throw bad('channel', 'must name a channel: ?channel=a')
   if (names.length > limits.channelsPerUrl) {
@@ -26,13 +31,20 @@ export const readQuery = (query: URLSearchParams, lastEventId: string | undefine
   // An empty Last-Event-ID is what an EventSource sends that has none.
   const resumed = lastEventId !== undefined && lastEventId !== ''
   const since = resumed ? lastEventId : (single(query, 'since') ?? 'latest')
+  const before = single(query, 'before')
   const starts = readSince(since, channels.length, resumed ? 'Last-Event-ID' : 'since')
+  if (before !== undefined && (path !== '/poll' || starts.length > 1)) {
+    throw bad('before', 'has its place in /poll, with one channel')
+  }
   const nonce = single(query, 'nonce') ?? ''
   if (nonce !== '' && !isNonce(nonce)) throw bad('nonce', 'must be 1 to 64 characters of A–Z a–z 0–9 _ -')
   return {
     nonce,
     waitMs: readWait(single(query, 'wait')),
-    channels: channels.map((channel, index) => ({ channel, from: starts[index] ?? 'latest' })),
+    channels: channels.map((channel, index) => {
+      const start = starts[index] ?? 'latest'
+      return { channel, from: before === undefined ? start : pageBefore(before, start) }
+    }),
   }
 }
 
@@ -58,6 +70,13 @@ const readSince = (since: string, count: number, field: string): readonly Start[
     if (!start) throw bad(field, wanted)
     return start
   })
+}
+
+/** A page of history (PROTOCOL.md §3.16). */
+const pageBefore = (before: string, start: Start): Start => {
+  if (typeof start !== 'object' || !('last' in start)) throw bad('before', 'goes with since=last:20')
+  if (before !== 'end' && !parsePosition(before)) throw bad('before', 'must be a position or "end"')
+  return { last: start.last, before }
 }
 
 const readWord = (text: string): Start | null => {

@@ -77,7 +77,7 @@ export class Reader implements CursorOwner {
     if (!this.#pumping) this.link.wake()
   }
 
-  refused(cursor: Cursor): void {
+  over(cursor: Cursor): void {
     if (this.#cursors.get(cursor.request.channel) === cursor) this.#cursors.delete(cursor.request.channel)
     cursor.end()
   }

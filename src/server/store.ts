@@ -1,8 +1,17 @@
 import type { GapReason } from '../protocol/frames.ts'
 import type { Place } from '../protocol/position.ts'
 
-/** Where a read starts: a place, or a word of PROTOCOL.md §3.2. */
-export type ReadFrom = 'latest' | 'earliest' | { readonly last: number } | { readonly after: Place }
+/** A page of history (PROTOCOL.md §3.16): the newest `last` before this place, or of all. */
+export interface PageBefore {
+  readonly last: number
+  readonly before: Place | 'end'
+}
+
+/** Where a read starts: a place, or a word of PROTOCOL.md §3.2; or a page of history. */
+export type ReadFrom = 'latest' | 'earliest' | { readonly last: number } | { readonly after: Place } | PageBefore
+
+/** True for a page of history: it is answered once, and nothing follows it. */
+export const isPage = (from: ReadFrom): from is PageBefore => typeof from === 'object' && 'before' in from
 
 /** A message as the store keeps it. `json` is the text of its data, spliced into frames as it is. */
 export interface StoredMessage {
@@ -60,9 +69,9 @@ export interface Page {
   /** The messages follow this place. After a gap it is the gap's `to`. */
   readonly after: Place
   readonly messages: readonly StoredMessage[]
-  /** True when there is more behind the last message. */
+  /** True when there is more behind the last message; in a page of history, before the first. */
   readonly more: boolean
-  /** Present when history could not serve from where the reader stands. */
+  /** Present when history could not serve from where the reader stands. A page of history has no messages then. */
   readonly gap?: { readonly from: Place; readonly to: Place; readonly reason: GapReason }
 }
 
@@ -74,7 +83,10 @@ export interface PageLimit {
 /** Where the logs live: the truth. Every method may reject; the hub answers `unavailable` then. */
 export interface Store {
   append(channel: string, request: AppendRequest): Promise<Appended>
-  /** At least one message if there is one, whatever its size (PROTOCOL.md §3.12). */
+  /**
+   * At least one message if there is one, whatever its size (PROTOCOL.md §3.12). What is over the limit is left out at the end, of a page
+   * of history at its beginning.
+   */
   read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page>
   /**
    * Calls `heard` after each append to the channel, `after` being the place it follows. A lost notice costs latency, never a message.

@@ -79,6 +79,7 @@ export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof(
 const start = fc.oneof(
   fc.constantFrom('latest' as const, 'earliest' as const),
   fc.record({ last: fc.nat(10_000) }),
+  fc.record({ last: fc.nat(10_000), before: fc.oneof(position, fc.constant('end')) }),
   fc.record({ after: position }),
 )
 const request = fc.record(

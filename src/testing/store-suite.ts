@@ -4,6 +4,7 @@ import { startOf } from '../protocol/position.ts'
 import type { Notice, Page, PublishKey, Store } from '../server/store.ts'
 import { SUITE_AGE_MS, SUITE_MESSAGES } from './store-fixture.ts'
 import type { StoreFixture } from './store-fixture.ts'
+import { storeHistorySuite } from './store-history-suite.ts'
 import { storeKindsSuite } from './store-kinds-suite.ts'
 
 const ALL = { messages: 1000, bytes: 1_000_000 }
@@ -292,5 +293,6 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
     })
 
     describe('kinds', () => storeKindsSuite(() => fixture))
+    storeHistorySuite(() => fixture)
   })
 }

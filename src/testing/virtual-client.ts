@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import { assembleClient } from '../client/client.ts'
+import { createHistory } from '../client/history.ts'
 import { createRequests } from '../client/requests.ts'
 import type { PageSignal } from '../client/page-signals.ts'
 import { TIMING } from '../client/timing.ts'
-import type { RequestingClient } from '../client/request-types.ts'
-import type { CommonOptions } from '../client/types.ts'
+import type { FullClient } from '../client/history-types.ts'
+import type { CommonOptions, Untyped } from '../client/types.ts'
 import type { TransportName } from '../transports/transport.ts'
 import { words } from '../client/words.ts'
 import { longPoll, poll } from '../transports/poll.ts'
@@ -12,7 +13,7 @@ import { sse } from '../transports/sse.ts'
 import { webSocket } from '../transports/websocket.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
 
-export interface VirtualClient extends RequestingClient {
+export interface VirtualClient extends FullClient {
   /** Plays a signal of the page. */
   signal(signal: PageSignal): void
 }
@@ -31,7 +32,7 @@ export const createVirtualClient = (
     poll: () => poll({ fetch }),
   }
   let heard: (signal: PageSignal) => void = () => undefined
-  const client = assembleClient({
+  const client = assembleClient<Untyped>({
     options: { url: '', ...options },
     url: 'http://hub.test/realtime',
     transports: (options.transports ?? ['websocket', 'sse', 'long-poll', 'poll']).map((name) => all[name]()),
@@ -45,6 +46,7 @@ export const createVirtualClient = (
     words,
   })
   return Object.assign(client, {
+    history: createHistory(client),
     request: createRequests(client, clock),
     signal: (signal: PageSignal) => heard(signal),
   })

@@ -6,6 +6,8 @@ import { byId, make, setText } from './dom.js'
 /** @typedef {{ element: HTMLElement, text: string, id: string | null }} Pending */
 
 const maxShown = 500
+/** As long as somebody reads back. */
+const maxKept = 2000
 /** One author's messages within this time stand together. */
 const togetherMs = 5 * 60_000
 
@@ -16,6 +18,7 @@ export function createLog() {
   const list = byId('log', HTMLElement)
   const empty = byId('empty', HTMLElement)
   const jump = byId('jump', HTMLButtonElement)
+  const earlier = byId('earlier', HTMLButtonElement)
   /** Own messages that did not come back from the hub yet, oldest first. @type {Pending[]} */
   const pending = []
 
@@ -35,7 +38,10 @@ export function createLog() {
     // Own messages that wait stay last: the others were in the log before them.
     const before = element.dataset['fate'] === 'sending' ? null : (pending[0]?.element ?? null)
     list.insertBefore(element, before)
-    while (list.childElementCount > maxShown) list.firstElementChild?.remove()
+    while (list.childElementCount > (follow ? maxShown : maxKept)) {
+      earlier.nextElementSibling?.remove()
+      earlier.hidden = false
+    }
     regroup(element)
     if (element.nextElementSibling instanceof HTMLElement) regroup(element.nextElementSibling)
     empty.hidden = true
@@ -44,11 +50,32 @@ export function createLog() {
   }
 
   /** @param {Incoming} message */
-  function takeOwn({ id, data, timeMs }) {
+  function shown(message) {
+    const element = bubble(readable(message.data), message.own)
+    stamp(element, message.timeMs)
+    element.dataset['position'] = message.position
+    if (message.own) setFate(element, 'sent', 'Sent')
+    return element
+  }
+
+  /** Position of the oldest message that is shown. */
+  function oldest() {
+    const first = list.querySelector('[data-position]')
+    return first instanceof HTMLElement ? first.dataset['position'] : undefined
+  }
+
+  /** The history is there: from now on new messages are read out. */
+  function ready() {
+    setTimeout(() => list.setAttribute('aria-busy', 'false'), 300)
+  }
+
+  /** @param {Incoming} message */
+  function takeOwn({ id, data, timeMs, position }) {
     const at = pending.findIndex((item) => item.id === id || (item.id === null && item.text === data.text))
     const [found] = at < 0 ? [] : pending.splice(at, 1)
     if (!found) return false
     found.id = id
+    found.element.dataset['position'] = position
     stamp(found.element, timeMs)
     setFate(found.element, 'sent', 'Sent')
     place(found.element)
@@ -58,12 +85,36 @@ export function createLog() {
   return {
     /** @param {Incoming} message */
     take(message) {
+      // There is something before the first message that came, as far as it can be told from here.
+      if (oldest() === undefined) earlier.hidden = message.offset === 1
       if (message.own && takeOwn(message)) return
-      const data = readable(message.data)
-      const element = bubble(data, message.own)
-      stamp(element, message.timeMs)
-      if (message.own) setFate(element, 'sent', 'Sent')
-      place(element)
+      place(shown(message))
+    },
+
+    oldest,
+
+    /**
+     * Puts a page before the others. What is read stays where it is.
+     * @param {readonly Incoming[]} messages
+     * @param {boolean} more There are earlier ones.
+     */
+    takeEarlier(messages, more) {
+      // Nobody wants fifty old messages to be read out.
+      list.setAttribute('aria-busy', 'true')
+      const fromEnd = list.scrollHeight - list.scrollTop
+      const elements = messages.map(shown)
+      const next = earlier.nextElementSibling
+      earlier.after(...elements)
+      elements.forEach(regroup)
+      if (next instanceof HTMLElement) regroup(next)
+      earlier.hidden = !more
+      list.scrollTop = list.scrollHeight - fromEnd
+      ready()
+    },
+
+    /** @param {string} text */
+    noticeAtStart(text) {
+      earlier.after(make('div', 'notice', text))
     },
 
     /**
@@ -108,10 +159,7 @@ export function createLog() {
       list.append(make('div', 'notice', text))
     },
 
-    /** The history is there: from now on new messages are read out. */
-    ready() {
-      setTimeout(() => list.setAttribute('aria-busy', 'false'), 300)
-    },
+    ready,
   }
 }
 

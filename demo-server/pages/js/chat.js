@@ -1,5 +1,6 @@
 // @ts-check
 import { createLog } from './chat-log.js'
+import { pageBack } from './chat-history.js'
 import { showConnection } from './connection-badge.js'
 import { byId, setText } from './dom.js'
 import { createClient } from './holdfast.js'
@@ -13,6 +14,7 @@ showConnection(client)
 const log = createLog()
 const subscription = client.subscribe('chat:lobby', (message) => log.take(message), { from: { last: 50 } })
 subscription.on('gap', () => log.notice('Some messages are older than the history, and are missing here'))
+pageBack(client, log)
 subscription.ready.then(log.ready, (/** @type {Error} */ error) => log.notice(`The lobby is closed: ${error.message}`))
 
 const form = byId('composer', HTMLFormElement)

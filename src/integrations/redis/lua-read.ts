@@ -1,7 +1,7 @@
 import { COMMON } from './lua-common.ts'
 
 /**
- * One page of a log (PROTOCOL.md §3.10–3.14). KEYS: meta, log; newest, kept for a conflated channel, and without them it says that it is one.
+ * One page of a log (PROTOCOL.md §3.10–3.16). KEYS: meta, log; newest, kept for a conflated channel, and without them it says that it is one.
  * Returns epoch, reason of a gap or '', offset and id that the messages follow, '1' when there is more, and the entries: offset and fields.
  */
 export const READ = `${COMMON}
@@ -17,6 +17,11 @@ local function idAt(at)
   if at == base then return baseId end
   if at == head then return headId end
   return entryAt(log, at)[2][2]
+end
+
+local function sizeOf(fields)
+  local sender = field(fields, 's')
+  return #fields[6] + #fields[2] + 112 + (sender and 16 + #sender or 0)
 end
 
 local function start()
@@ -60,10 +65,52 @@ if isConflated() then
 end
 trim()
 keep()
+local page, size, full = {}, 0, false
+
+-- A page of history is read from its end, newest first, and one entry more: that which it follows.
+local older
+local function back(stream, below)
+  while not older do
+    local count = math.min(messages - #page + 1, 16)
+    local entries = redis.call('XREVRANGE', stream, text(math.max(0, below - 1)) .. '-0', '-', 'COUNT', count)
+    for _, entry in ipairs(entries) do
+      local fields = entry[2]
+      local offsetText = string.match(entry[1], '^%d+')
+      size = size + sizeOf(fields)
+      if #page == messages or (size > bytes and #page > 0) then
+        older = { offsetText, fields[2] }
+        return
+      end
+      below = tonumber(offsetText)
+      page[#page + 1] = { offsetText, fields }
+    end
+    if #entries < count then return end
+  end
+end
+
+local function pageOfHistory()
+  local oldest = newest and { '0', '0' } or { text(base), baseId }
+  -- Whether a place before the history of a conflated channel is known does not matter: nobody waits for what is missing there.
+  if from == 'before' and not (newest and place == epoch and offset < base) then
+    local to, toId, gap = start()
+    if gap ~= '' then
+      if not newest then oldest = { text(to), toId } end
+      return { epoch, gap, oldest[1], oldest[2], '0', {} }
+    end
+  end
+  local below = from == 'end' and head + 1 or offset
+  back(log, below)
+  if kept then back(kept, math.min(below, base + 1)) end
+  local found = {}
+  for n = #page, 1, -1 do found[#found + 1] = page[n] end
+  local follows = older or oldest
+  return { epoch, '', follows[1], follows[2], older and '1' or '0', found }
+end
+
+if from == 'before' or from == 'end' then return pageOfHistory() end
 local after, afterId, gap
 if newest then after, afterId, gap = startOfNewest() else after, afterId, gap = start() end
-local page = {}
-local at, size, full = after, 0, false
+local at = after
 
 local function fill(stream)
   while not full and at < head and #page < messages do
@@ -71,9 +118,7 @@ local function fill(stream)
     local entries = redis.call('XRANGE', stream, text(at + 1) .. '-0', '+', 'COUNT', count)
     for _, entry in ipairs(entries) do
       local fields = entry[2]
-      size = size + #fields[6] + #fields[2] + 112
-      local sender = field(fields, 's')
-      if sender then size = size + 16 + #sender end
+      size = size + sizeOf(fields)
       full = size > bytes and #page > 0
       if full then return end
       local offsetText = string.match(entry[1], '^%d+')

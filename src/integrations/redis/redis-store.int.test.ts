@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
 import { nodeEnvironment } from '../../server/node-clock.ts'
 import { describeRedis, loseTail, startRedisServer } from '../../testing/redis-server.ts'
@@ -32,5 +32,20 @@ describeRedis('Redis', () => {
       },
       close: () => store.close(),
     }
+  })
+
+  it('§3.16 a page of history is read in several pieces, and has every message once', async () => {
+    const store = new RedisStore({ url: server.url, prefix: 'pieces' }, nodeEnvironment)
+    for (let n = 1; n <= 50; n++) await store.append('a', { json: String(n) })
+    const { messages: all } = await store.read('a', 'earliest', { messages: 1000, bytes: 1_000_000 })
+    const place = { epoch: (await store.read('a', 'latest', { messages: 1, bytes: 1 })).after.epoch, ...all[41]! }
+    for (const last of [15, 16, 17, 32, 33, 41, 42]) {
+      const limit = { messages: 1000, bytes: 1_000_000 }
+      const page = await store.read('a', { last, before: place }, limit)
+      expect(page.messages).toEqual(all.slice(Math.max(0, 41 - last), 41))
+      expect(page.more).toBe(last < 41)
+      expect((await store.read('a', { last, before: 'end' }, limit)).messages).toEqual(all.slice(50 - last))
+    }
+    await store.close()
   })
 })

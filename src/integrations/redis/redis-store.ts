@@ -1,5 +1,6 @@
 import { dataDigest } from '../../server/digest.ts'
 import type { Environment } from '../../server/environment.ts'
+import { isPage } from '../../server/store.ts'
 import type {
   Appended,
   AppendRequest,
@@ -87,7 +88,10 @@ export class RedisStore implements Store {
 
   async read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page> {
     const { meta, log, newest } = namesOf(this.#prefix, channel)
-    const most = [limit.messages, limit.bytes].map((bound) => String(Math.min(bound, Number.MAX_SAFE_INTEGER)))
+    const last = isPage(from) ? from.last : Infinity
+    const most = [Math.min(limit.messages, last), limit.bytes].map((bound) =>
+      String(Math.min(bound, Number.MAX_SAFE_INTEGER)),
+    )
     const args = [...this.#common(), ...startOf(from), ...most]
     let reply = await this.#link.run(readScript, [meta, log], args)
     // The channel is conflated, so it is kept in two more keys: which other channels do not have.
@@ -103,8 +107,9 @@ export class RedisStore implements Store {
     const after: Place = { epoch, offset: Number(offset), id }
     const messages = entries.map(([at, fields]) => messageOf(fields, Number(at)))
     const page: Page = { after, messages, more: more === '1' }
-    if (reason === '' || typeof from !== 'object' || !('after' in from)) return page
-    return { ...page, gap: { from: from.after, to: after, reason: reason as 'epoch' | 'trimmed' | 'lost-tail' } }
+    const stood = placeIn(from)
+    if (reason === '' || !stood) return page
+    return { ...page, gap: { from: stood, to: after, reason: reason as 'epoch' | 'trimmed' | 'lost-tail' } }
   }
 
   watch(channel: string, heard: (notice: Notice | null) => void): Promise<() => void> {
@@ -188,11 +193,19 @@ const messageOf = (entry: Entry, offset: number): StoredMessage => {
 const keepingOf = (keep: Keep = 'history'): string[] =>
   typeof keep === 'string' ? [keep, '', ''] : ['newest', keep.newestOf, keep.gone ? '1' : '']
 
+/** The place that a start names. */
+const placeIn = (from: ReadFrom): Place | null => {
+  if (typeof from === 'string') return null
+  if ('after' in from) return from.after
+  return isPage(from) && from.before !== 'end' ? from.before : null
+}
+
 const startOf = (from: ReadFrom): string[] => {
   if (typeof from === 'string') return [from, '', '0', '']
-  if ('last' in from) return ['last', '', String(from.last), '']
-  const { epoch, offset, id } = from.after
-  return ['after', epoch, String(offset), id]
+  if (!('after' in from) && !isPage(from)) return ['last', '', String(from.last), '']
+  const place = placeIn(from)
+  if (!place) return ['end', '', '0', '']
+  return ['after' in from ? 'after' : 'before', place.epoch, String(place.offset), place.id]
 }
 
 /** Kind, field of the key, field of its client, and sequence. Digests: bounded, and the length keeps one user's keys from looking like another's. */
