@@ -277,8 +277,8 @@ export const MUTANTS = [
   {
     name: 'a page of history has the message that it is to be before',
     file: 'src/server/memory-log.ts',
-    find: 'message.offset >= before.offset',
-    replace: 'message.offset > before.offset',
+    find: 'this.#head.offset + 1 : before.offset',
+    replace: 'this.#head.offset + 1 : before.offset + 1',
     tests: ['src/server/memory-store.test.ts'],
   },
   {

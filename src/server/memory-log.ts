@@ -121,20 +121,24 @@ export class MemoryLog {
       const to = conflated ? oldest : gap.to
       return { after: to, messages: [], more: false, gap: { ...gap, to } }
     }
-    const entries = [...this.#newest.entries(), ...this.#entries.slice(this.#first)]
-    const end = before === 'end' ? -1 : entries.findIndex(({ message }) => message.offset >= before.offset)
-    const older = entries.slice(0, end < 0 ? undefined : end)
+    const kept = this.#newest.entries()
+    const stop = before === 'end' ? this.#head.offset + 1 : before.offset
+    let inLog = Math.max(this.#first, this.#first + stop - this.#base.offset - 1)
+    let inKept = kept.length
+    while (inKept > 0 && (kept[inKept - 1]?.message.offset ?? 0) >= stop) inKept--
+    const previous = (): Entry | undefined => (inLog > this.#first ? this.#entries[inLog - 1] : kept[inKept - 1])
     const messages: StoredMessage[] = []
     let bytes = 0
-    while (older.length > 0 && messages.length < Math.min(last, limit.messages)) {
-      const entry = older.at(-1)
-      bytes += entry?.bytes ?? 0
-      if (!entry || (bytes > limit.bytes && messages.length > 0)) break
-      messages.unshift(entry.message)
-      older.pop()
+    for (let entry = previous(); entry && messages.length < Math.min(last, limit.messages); entry = previous()) {
+      bytes += entry.bytes
+      if (bytes > limit.bytes && messages.length > 0) break
+      messages.push(entry.message)
+      if (inLog > this.#first) inLog--
+      else inKept--
     }
-    const follows = older.at(-1)
-    return { after: follows ? this.#placeOf(follows.message) : oldest, messages, more: follows !== undefined }
+    const follows = previous()
+    const after = follows ? this.#placeOf(follows.message) : oldest
+    return { after, messages: messages.reverse(), more: follows !== undefined }
   }
 
   /** Whether such a place of a conflated channel is known does not matter: nobody waits for what is missing there. */
