@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
 import { redisStore } from 'holdfast/redis'
+import { findProgram } from '../scripts/find-program.mjs'
 import { spread } from './numbers.mjs'
 
 const APPENDS = 4_000
@@ -53,26 +54,28 @@ const costOf = async ({ url, hubs, round }) => {
 
 /** Prints what an append costs Redis, by the number of hubs that read the channel. */
 export const redisLoad = async () => {
+  const program = findProgram('redis-server')
+  if (program === undefined) {
+    console.log('\nnot run: redis-server is not installed')
+    return
+  }
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
   const port = await freePort()
   const args = ['--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'no', '--loglevel', 'warning']
-  const redis = spawn('redis-server', args, { stdio: 'ignore' })
+  const redis = spawn(program, args, { stdio: 'ignore' })
   /** @type {Promise<never>} */
-  const missing = new Promise((_, reject) => redis.on('error', reject))
-  missing.catch(() => {})
+  const failed = new Promise((_, reject) => redis.on('error', reject))
+  failed.catch(() => {})
   try {
     const url = `redis://127.0.0.1:${port}`
     console.log(`\nProcessor time of Redis for one append, µs; medians of ${ROUNDS} (least–greatest)`)
     for (const hubs of HUBS) {
       const costs = []
       for (let round = 0; round < ROUNDS; round++)
-        costs.push(await Promise.race([missing, costOf({ url, hubs, round })]))
+        costs.push(await Promise.race([failed, costOf({ url, hubs, round })]))
       const { median, least, greatest } = spread(costs)
       console.log(`${String(hubs).padStart(2)} hubs  ${median.toFixed(0)} (${least.toFixed(0)}–${greatest.toFixed(0)})`)
     }
-  } catch (error) {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error
-    console.log('not run: redis-server is not installed')
   } finally {
     redis.kill()
     rmSync(folder, { recursive: true, force: true })
