@@ -47,23 +47,23 @@ const chromium = { name: 'e2e-chromium', run: 'test:e2e', ...suite }
 // What is left of them waits for minutes that a browser counts, and needs nothing that the everyday run has not built.
 const waiting = values.rest ? [chromium] : []
 
-/** They only compute, on a clock of their own: in the background all along, they take what the other steps leave of the machine. */
 const seeds = (number) => ({
   name: `seeds-${number}`,
   run: 'test:simulation',
   env: { FIRST_SEED: `${(number - 1) * half + 1}`, SEEDS: `${half}`, MINUTES: '30' },
 })
-const background = full ? [seeds(1), seeds(2)] : []
+/** They only compute, and wait for nothing: in the background all along, they take what the other steps leave of the machine. */
+const background = [
+  { name: 'lint', run: 'lint' },
+  { name: 'typecheck', run: 'typecheck' },
+  ...(full ? [seeds(1), seeds(2)] : []),
+]
 
 // The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
 const rows = [
   [
     { name: 'node', run: () => import('./require-node.cjs') },
     { name: 'browsers', run: checkBrowsers },
-  ],
-  [
-    { name: 'lint', run: 'lint' },
-    { name: 'typecheck', run: 'typecheck' },
   ],
   [
     { name: 'format', run: 'format:check' },
@@ -122,7 +122,10 @@ function failureOf(run) {
 
 /** What runs in the background. */
 const behind = new Set()
+/** Nothing more is said of it. */
+let isOver = false
 function endBackground() {
+  isOver = true
   for (const child of behind) {
     behind.delete(child)
     if (process.platform === 'win32') child.kill()
@@ -186,6 +189,7 @@ async function runStep(step, live, inBackground = false) {
           (error) => ({ ok: false, output: `${error.message}\n` }),
         ))
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  if (isOver) return { ...step, ...result, seconds }
   // What passed needs no page of tables.
   const shown = live || (result.ok && result.output.split('\n').length > 16) ? '' : result.output
   process.stdout.write(`\n── ${step.name}: ${result.ok ? 'passed' : 'FAILED'} (${seconds} s)\n${shown}`)
@@ -216,13 +220,14 @@ if (!existsSync(join(root, 'node_modules', 'vitest'))) {
 rmSync(bars, { recursive: true, force: true })
 const done = []
 const notRun = []
-const later = background.filter(isWanted).map((step) => runStep(step, false, true))
+const later = background.filter(isWanted).map(async (step) => done.push(await runStep(step, false, true)))
 for (const row of rows) {
   const chosen = row.filter(isWanted)
   done.push(...(await Promise.all(chosen.map((step) => runStep(step, step.live && chosen.length === 1)))))
   if (done.some(({ ok }) => !ok)) break
 }
-if (done.every(({ ok }) => ok)) done.push(...(await Promise.all(later)))
+// One that fails ends the run at the end of the row that runs meanwhile.
+if (done.every(({ ok }) => ok)) await Promise.all(later)
 else endBackground()
 
 const failed = done.filter(({ ok }) => !ok)
