@@ -3,7 +3,7 @@
 // `--rest`: of a full run only what an everyday run on the same files has not just done.
 // `--only <name>[,<name>]`: these steps alone; `--not <name>[,<name>]`: all but these.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -139,6 +139,16 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   })
 }
 
+/** Gives the processor up to whoever wants it. Where Linux groups processes by session, the group of this one has to as well. */
+function beLowly(pid) {
+  setPriority(pid, constants.priority.PRIORITY_LOW)
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, `${constants.priority.PRIORITY_LOW}`)
+  } catch {
+    // There are no such groups here.
+  }
+}
+
 /** Runs a script of package.json; its output comes live, or in one piece at its end when others run beside it. Resolves with all of it. */
 function runScript({ run: script, env: more }, live, inBackground) {
   return new Promise((resolve) => {
@@ -153,7 +163,7 @@ function runScript({ run: script, env: more }, live, inBackground) {
     })
     if (inBackground && child.pid) {
       behind.add(child)
-      setPriority(child.pid, constants.priority.PRIORITY_LOW)
+      beLowly(child.pid)
     }
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {

@@ -100,8 +100,7 @@ const whateverComes = (watch: Watch, after: (m: Machine) => void = () => undefin
         )
       },
     ),
-    // The machine is quick: twice as many as of the others.
-    fuzzing(0.5),
+    fuzzing(),
   )
 }
 
