@@ -65,7 +65,15 @@ const compiler = () => {
 /** A copy of the checkout for each core, in which the tests run: a mutant never touches the checkout itself. */
 const copies = Array.from({ length: Math.min(chosen.length, availableParallelism()) }, () => {
   const copy = mkdtempSync(join(tmpdir(), 'holdfast-mutants-'))
-  for (const name of ['src', 'demo-server', 'scripts', 'vitest.config.ts', 'tsconfig.json', 'package.json', 'PROTOCOL.md']) {
+  for (const name of [
+    'src',
+    'demo-server',
+    'scripts',
+    'vitest.config.ts',
+    'tsconfig.json',
+    'package.json',
+    'PROTOCOL.md',
+  ]) {
     cpSync(join(root, name), join(copy, name), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction')
