@@ -3,10 +3,9 @@ import type { RedisQueue } from '../integrations/redis/queue/queue-status.ts'
 import type { Hub } from '../server/hub-types.ts'
 import type { HubLogger } from '../server/logger.ts'
 import { StartError } from './config-error.ts'
-import { redisAccess, within } from './open-store.ts'
+import { because, redisAccess, within } from './open-store.ts'
 import { called, exported } from './packages.ts'
 import type { LoadPackage } from './packages.ts'
-import { quoted } from './quoted.ts'
 import type { Config } from './settings.ts'
 
 /** The queue of the settings, if they ask for one, after Redis has let it look at the stream. The hub closes it. @throws StartError */
@@ -28,7 +27,6 @@ export const openQueue = async (
     return queue
   } catch (error) {
     await queue.close()
-    const why = error instanceof Error && error.message !== '' ? `: ${quoted(error.message)}` : ''
-    throw new StartError(`redisQueue ${stream} cannot be used${why}`)
+    throw new StartError(`redisQueue ${stream} cannot be used${because(error)}`)
   }
 }

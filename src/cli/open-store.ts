@@ -29,9 +29,8 @@ export const openStore = async (config: Config, load: LoadPackage, clock: Clock,
   } catch (error) {
     // Nothing waits for a close of what was never reached.
     store.close().catch(() => undefined)
-    const why = error instanceof Error && error.message !== '' ? `: ${quoted(error.message)}` : ''
     const where = (cluster ?? [url ?? '']).map(withoutPassword).join(', ')
-    throw new StartError(`Redis at ${where} cannot be used${why}`)
+    throw new StartError(`Redis at ${where} cannot be used${because(error)}`)
   }
 }
 
@@ -56,6 +55,10 @@ const reach = async (store: Store): Promise<void> => {
   // More than that it is there: that it may be used.
   await store.read('holdfast:health', 'latest', { messages: 1, bytes: 1 })
 }
+
+/** The end of a sentence that says why, where that is known. */
+export const because = (error: unknown): string =>
+  error instanceof Error && error.message !== '' ? `: ${quoted(error.message)}` : ''
 
 /** Rejects when it does not come in time. */
 export const within = (clock: Clock, answer: Promise<void>): Promise<void> =>

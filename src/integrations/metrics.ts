@@ -27,43 +27,45 @@ const hookSamples = ({ authenticate, authorize }: HubMetrics): readonly Sample[]
     Object.entries(results).map(([reason, value]: readonly [string, number]) => [{ hook, reason }, value] as const),
   )
 
-/** What rises: name without prefix, help, labels, and where the numbers come from. */
-const COUNTERS: readonly (readonly [string, string, readonly string[], (counted: HubMetrics) => readonly Sample[]])[] =
+/** Name without prefix, help, labels, and where the numbers come from. */
+type Row<Source> = readonly [string, string, readonly string[], (source: Source) => readonly Sample[]]
+
+/** What rises. */
+const COUNTERS: readonly Row<HubMetrics>[] = [
   [
-    [
-      'links_opened_total',
-      'Links that were opened; each poll counts as one.',
-      ['transport'],
-      (counted) => samplesOf('transport', counted.linksOpened),
-    ],
-    ['links_closed_total', 'Links that ended, and why.', ['transport', 'reason'], closedSamples],
-    [
-      'messages_delivered_total',
-      'Messages times the readers that they were sent to.',
-      [],
-      (counted) => [[{}, counted.messagesDelivered]],
-    ],
-    [
-      'publishes_total',
-      'Publishes by what became of them.',
-      ['outcome'],
-      (counted) => samplesOf('outcome', counted.publishes),
-    ],
-    ['gaps_total', 'Gaps that were sent, by reason.', ['reason'], (counted) => samplesOf('reason', counted.gaps)],
-    [
-      'refusals_total',
-      'Errors for requests, links, channels and frames.',
-      ['code'],
-      (counted) => samplesOf('code', counted.refusals),
-    ],
-    ['hook_failures_total', 'Answers of hooks that let nobody in.', ['hook', 'reason'], hookSamples],
-    [
-      'store_failures_total',
-      'Questions that the store did not answer.',
-      ['operation'],
-      (counted) => storeEntries(counted).map(([operation, { failed }]) => [{ operation }, failed]),
-    ],
-  ]
+    'links_opened_total',
+    'Links that were opened; each poll counts as one.',
+    ['transport'],
+    (counted) => samplesOf('transport', counted.linksOpened),
+  ],
+  ['links_closed_total', 'Links that ended, and why.', ['transport', 'reason'], closedSamples],
+  [
+    'messages_delivered_total',
+    'Messages times the readers that they were sent to.',
+    [],
+    (counted) => [[{}, counted.messagesDelivered]],
+  ],
+  [
+    'publishes_total',
+    'Publishes by what became of them.',
+    ['outcome'],
+    (counted) => samplesOf('outcome', counted.publishes),
+  ],
+  ['gaps_total', 'Gaps that were sent, by reason.', ['reason'], (counted) => samplesOf('reason', counted.gaps)],
+  [
+    'refusals_total',
+    'Errors for requests, links, channels and frames.',
+    ['code'],
+    (counted) => samplesOf('code', counted.refusals),
+  ],
+  ['hook_failures_total', 'Answers of hooks that let nobody in.', ['hook', 'reason'], hookSamples],
+  [
+    'store_failures_total',
+    'Questions that the store did not answer.',
+    ['operation'],
+    (counted) => storeEntries(counted).map(([operation, { failed }]) => [{ operation }, failed]),
+  ],
+]
 
 const storeEntries = ({
   store,
@@ -74,7 +76,7 @@ const storeEntries = ({
 ]
 
 /** What stands now. */
-const GAUGES: readonly (readonly [string, string, readonly string[], (hub: Observed) => readonly Sample[]])[] = [
+const GAUGES: readonly Row<Observed>[] = [
   ['links', 'Links and held requests that are open.', ['transport'], (hub) => samplesOf('transport', look(hub).links)],
   ['unsent_bytes', 'Bytes that the peers of all links have not taken yet.', [], (hub) => [[{}, look(hub).unsentBytes]]],
   ['tails', 'Channels whose end is held in memory.', [], (hub) => [[{}, look(hub).tails.held]]],
@@ -85,15 +87,17 @@ const GAUGES: readonly (readonly [string, string, readonly string[], (hub: Obser
 type Observed = Pick<Hub, 'metrics' | 'inspect' | 'health'>
 const look = (hub: Observed): ReturnType<Hub['inspect']> => hub.inspect({ channels: 0 })
 
-/**
- * Registers the metrics of a hub with prom-client. The numbers are read when they are scraped; a message costs nothing. Once
- * for each hub of a registry: a second one needs another prefix.
- * Returns the registry.
- */
-export const hubMetrics = (hub: Observed, options: HubMetricsOptions = {}): Registry => {
-  const { registry = globalRegistry, prefix = 'holdfast_' } = options
+interface Rows<Counted, Standing> {
+  readonly registry: Registry
+  readonly prefix: string
+  readonly counters: readonly [rows: readonly Row<Counted>[], source: () => Counted]
+  readonly gauges: readonly [rows: readonly Row<Standing>[], source: () => Standing]
+}
+
+const registerAll = <Counted, Standing>({ registry, prefix, ...rows }: Rows<Counted, Standing>): void => {
   const registers = [registry]
-  for (const [name, help, labelNames, samples] of COUNTERS) {
+  const [counters, counted] = rows.counters
+  for (const [name, help, labelNames, samples] of counters) {
     new Counter({
       name: prefix + name,
       help,
@@ -101,11 +105,12 @@ export const hubMetrics = (hub: Observed, options: HubMetricsOptions = {}): Regi
       registers,
       collect() {
         this.reset()
-        for (const [labels, value] of samples(hub.metrics)) this.inc(labels, value)
+        for (const [labels, value] of samples(counted())) this.inc(labels, value)
       },
     })
   }
-  for (const [name, help, labelNames, samples] of GAUGES) {
+  const [gauges, standing] = rows.gauges
+  for (const [name, help, labelNames, samples] of gauges) {
     new Gauge({
       name: prefix + name,
       help,
@@ -113,28 +118,41 @@ export const hubMetrics = (hub: Observed, options: HubMetricsOptions = {}): Regi
       registers,
       collect() {
         this.reset()
-        for (const [labels, value] of samples(hub)) this.set(labels, value)
+        for (const [labels, value] of samples(standing())) this.set(labels, value)
       },
     })
   }
+}
+
+/**
+ * Registers the metrics of a hub with prom-client. The numbers are read when they are scraped; a message costs nothing. Once
+ * for each hub of a registry: a second one needs another prefix.
+ * Returns the registry.
+ */
+export const hubMetrics = (hub: Observed, options: HubMetricsOptions = {}): Registry => {
+  const { registry = globalRegistry, prefix = 'holdfast_' } = options
+  registerAll({ registry, prefix, counters: [COUNTERS, () => hub.metrics], gauges: [GAUGES, () => hub] })
   registry.registerMetric(storeDurations(`${prefix}store_duration_seconds`, hub))
   return registry
 }
 
-type QueueRow = readonly [name: string, help: string, value: (status: QueueStatus) => number]
-
-const QUEUE_COUNTERS: readonly QueueRow[] = [
-  ['queue_published_total', 'Entries that this process published.', ({ published }) => published],
-  ['queue_refused_total', 'Entries that were put aside, for they can never be published.', ({ refused }) => refused],
-  ['queue_lost_total', 'Entries that were removed before they were published.', ({ lost }) => lost],
-  ['queue_retries_total', 'What failed and was done again.', ({ retried }) => retried],
+const QUEUE_COUNTERS: readonly Row<QueueStatus>[] = [
+  ['queue_published_total', 'Entries that this process published.', [], ({ published }) => [[{}, published]]],
+  [
+    'queue_refused_total',
+    'Entries that were put aside, for they can never be published.',
+    [],
+    ({ refused }) => [[{}, refused]],
+  ],
+  ['queue_lost_total', 'Entries that were removed before they were published.', [], ({ lost }) => [[{}, lost]]],
+  ['queue_retries_total', 'What failed and was done again.', [], ({ retried }) => [[{}, retried]]],
 ]
 
-const QUEUE_GAUGES: readonly QueueRow[] = [
-  ['queue_reading', '1 where this process reads the queue.', ({ isReading }) => (isReading ? 1 : 0)],
-  ['queue_held', 'Entries that were read here and are not done.', ({ held }) => held],
-  ['queue_waiting', 'Entries in the stream: what is not done.', ({ waiting }) => waiting],
-  ['queue_lag_seconds', 'Age of the oldest of them.', ({ lagMs }) => lagMs / 1000],
+const QUEUE_GAUGES: readonly Row<QueueStatus>[] = [
+  ['queue_reading', '1 where this process reads the queue.', [], ({ isReading }) => [[{}, isReading ? 1 : 0]]],
+  ['queue_held', 'Entries that were read here and are not done.', [], ({ held }) => [[{}, held]]],
+  ['queue_waiting', 'Entries in the stream: what is not done.', [], ({ waiting }) => [[{}, waiting]]],
+  ['queue_lag_seconds', 'Age of the oldest of them.', [], ({ lagMs }) => [[{}, lagMs / 1000]]],
 ]
 
 /**
@@ -145,28 +163,8 @@ export const queueMetrics = (
   queue: { readonly status: QueueStatus },
   { registry = globalRegistry, prefix = 'holdfast_' }: HubMetricsOptions = {},
 ): Registry => {
-  const registers = [registry]
-  for (const [name, help, value] of QUEUE_COUNTERS) {
-    new Counter({
-      name: prefix + name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(value(queue.status))
-      },
-    })
-  }
-  for (const [name, help, value] of QUEUE_GAUGES) {
-    new Gauge({
-      name: prefix + name,
-      help,
-      registers,
-      collect() {
-        this.set(value(queue.status))
-      },
-    })
-  }
+  const status = (): QueueStatus => queue.status
+  registerAll({ registry, prefix, counters: [QUEUE_COUNTERS, status], gauges: [QUEUE_GAUGES, status] })
   return registry
 }
 

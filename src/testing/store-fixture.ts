@@ -1,4 +1,5 @@
-import type { Store } from '../server/store.ts'
+import type { Place } from '../protocol/position.ts'
+import type { AppendRequest, Store } from '../server/store.ts'
 
 /** What a store under test offers beside the store itself. */
 export interface StoreFixture {
@@ -17,3 +18,17 @@ export interface StoreFixture {
 /** The fixture keeps 10 messages, for 120 s. */
 export const SUITE_MESSAGES = 10
 export const SUITE_AGE_MS = 120_000
+
+/** Where a message on channel `a` is; throws when it was not appended. */
+export const appendTo = async (store: Store, request: AppendRequest): Promise<Place> => {
+  const appended = await store.append('a', request)
+  if (appended.kind !== 'appended') throw new Error(appended.kind)
+  return appended.place
+}
+
+/** Appends 1, 2, 3 … one after the other; the place of each. */
+export const fillWith = async (count: number, append: (n: number) => Promise<Place>): Promise<Place[]> => {
+  const places: Place[] = []
+  for (let n = 1; n <= count; n++) places.push(await append(n))
+  return places
+}

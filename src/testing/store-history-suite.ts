@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Place } from '../protocol/position.ts'
 import { startOf } from '../protocol/position.ts'
 import type { Keep, Page } from '../server/store.ts'
-import { SUITE_AGE_MS, SUITE_MESSAGES } from './store-fixture.ts'
+import { SUITE_AGE_MS, SUITE_MESSAGES, appendTo, fillWith } from './store-fixture.ts'
 import type { StoreFixture } from './store-fixture.ts'
 
 const ALL = { messages: 1000, bytes: 1_000_000 }
@@ -10,16 +10,8 @@ const ALL = { messages: 1000, bytes: 1_000_000 }
 /** Pages of history (PROTOCOL.md §3.16), as every store must have them. */
 export const storeHistorySuite = (fixture: () => StoreFixture): void => {
   describe('§3.16 pages of history', () => {
-    const append = async (json: string, keep: Keep = 'history'): Promise<Place> => {
-      const appended = await fixture().store.append('a', { json, keep })
-      if (appended.kind !== 'appended') throw new Error(appended.kind)
-      return appended.place
-    }
-    const fill = async (count: number): Promise<Place[]> => {
-      const places: Place[] = []
-      for (let n = 1; n <= count; n++) places.push(await append(String(n)))
-      return places
-    }
+    const append = (json: string, keep: Keep = 'history'): Promise<Place> => appendTo(fixture().store, { json, keep })
+    const fill = (count: number): Promise<Place[]> => fillWith(count, (n) => append(String(n)))
     const page = (before: Place | 'end', last = 1000, limit = ALL): Promise<Page> =>
       fixture().store.read('a', { last, before }, limit)
     const numbers = ({ messages }: Page): number[] => messages.map(({ json }) => Number(json))

@@ -2,26 +2,18 @@ import { expect, it } from 'vitest'
 import { startOf } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
 import type { Keep, Page, ReadFrom } from '../server/store.ts'
-import { SUITE_MESSAGES } from './store-fixture.ts'
+import { SUITE_MESSAGES, appendTo, fillWith } from './store-fixture.ts'
 import type { StoreFixture } from './store-fixture.ts'
 
 const ALL = { messages: 1000, bytes: 1_000_000 }
 
 /** What PROTOCOL.md §3.13–3.15 asks of every store: channels that are no logs. */
 export const storeKindsSuite = (fixtureOf: () => StoreFixture): void => {
-  const append = async (json: string, keep: Keep): Promise<Place> => {
-    const appended = await fixtureOf().store.append('a', { json, keep })
-    if (appended.kind !== 'appended') throw new Error(appended.kind)
-    return appended.place
-  }
+  const append = (json: string, keep: Keep): Promise<Place> => appendTo(fixtureOf().store, { json, keep })
   const quote = (symbol: string, price: number, gone = false): Promise<Place> =>
     append(JSON.stringify(`${symbol} ${price}`), { newestOf: symbol, gone })
   /** Messages of other keys: so many that what was before them leaves the history. */
-  const fill = async (count = SUITE_MESSAGES): Promise<Place[]> => {
-    const places: Place[] = []
-    for (let n = 1; n <= count; n++) places.push(await quote('other', n))
-    return places
-  }
+  const fill = (count = SUITE_MESSAGES): Promise<Place[]> => fillWith(count, (n) => quote('other', n))
   const read = (from: ReadFrom, limit = ALL): Promise<Page> => fixtureOf().store.read('a', from, limit)
   const texts = ({ messages }: Page): unknown[] => messages.map(({ json }) => JSON.parse(json) as unknown)
   const newest = ({ messages }: Page): unknown[] =>

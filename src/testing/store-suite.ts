@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Place } from '../protocol/position.ts'
 import { startOf } from '../protocol/position.ts'
 import type { Notice, Page, PublishKey, Store } from '../server/store.ts'
-import { SUITE_AGE_MS, SUITE_MESSAGES } from './store-fixture.ts'
+import { SUITE_AGE_MS, SUITE_MESSAGES, appendTo, fillWith } from './store-fixture.ts'
 import type { StoreFixture } from './store-fixture.ts'
 import { storeHistorySuite } from './store-history-suite.ts'
 import { storeKindsSuite } from './store-kinds-suite.ts'
@@ -23,16 +23,9 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
 
     afterEach(() => fixture.close())
 
-    const append = async (json: string, publishKey?: PublishKey): Promise<Place> => {
-      const appended = await store.append('a', { json, ...(publishKey ? { key: publishKey } : {}) })
-      if (appended.kind !== 'appended') throw new Error(appended.kind)
-      return appended.place
-    }
-    const fill = async (count: number): Promise<Place[]> => {
-      const places: Place[] = []
-      for (let n = 1; n <= count; n++) places.push(await append(String(n)))
-      return places
-    }
+    const append = (json: string, publishKey?: PublishKey): Promise<Place> =>
+      appendTo(store, { json, ...(publishKey ? { key: publishKey } : {}) })
+    const fill = (count: number): Promise<Place[]> => fillWith(count, (n) => append(String(n)))
     const after = (place: Place, limit = ALL): Promise<Page> => store.read('a', { after: place }, limit)
     const texts = (page: Page): string[] => page.messages.map(({ json }) => json)
 

@@ -42,6 +42,23 @@ const tapped =
     close: () => link.close(),
   })
 
+/** A queue that loses Redis as soon as something was published, before it can say so. */
+const cutOncePublished = () => {
+  const way = { isCut: false }
+  const { queue } = trial.queue({
+    leaseMs,
+    tap: (link) => tapped(takeScript.sha, () => way.isCut)(tapped(doneScript.sha, () => way.isCut)(link)),
+    through: (hub) => ({
+      ...hub,
+      publish: async (...given) => {
+        await hub.publish(...given)
+        way.isCut = true
+      },
+    }),
+  })
+  return { queue, way }
+}
+
 describeRedis('redisQueue', () => {
   it('publishes what is in the stream and what is added, and removes it', async () => {
     const { add, hasAll } = bound(begin())
@@ -108,21 +125,10 @@ describeRedis('redisQueue', () => {
 
   it('R5 a relay that dies between publish and ack: the next one publishes again, and it is there once', async () => {
     begin()
-    let isDead = false
-    const dies = trial.queue({
-      leaseMs,
-      tap: (link) => tapped(takeScript.sha, () => isDead)(tapped(doneScript.sha, () => isDead)(link)),
-      through: (hub) => ({
-        ...hub,
-        publish: async (...given) => {
-          await hub.publish(...given)
-          isDead = true
-        },
-      }),
-    })
-    await dies.queue.ready
+    const { queue } = cutOncePublished()
+    await queue.ready
     const id = await trial.add({ channel: 'a', data: '1' })
-    await expect.poll(() => dies.queue.status.published, POLL).toBe(1)
+    await expect.poll(() => queue.status.published, POLL).toBe(1)
     expect(await trial.texts('a')).toEqual(['1'])
     expect(await trial.pending()).toEqual([id])
     const next = trial.queue()
@@ -180,27 +186,16 @@ describeRedis('redisQueue', () => {
 
   it('R5 what it has published itself it does not publish again, though it could not say so for long', async () => {
     begin()
-    let isCut = false
-    const one = trial.queue({
-      leaseMs,
-      tap: (link) => tapped(takeScript.sha, () => isCut)(tapped(doneScript.sha, () => isCut)(link)),
-      through: (hub) => ({
-        ...hub,
-        publish: async (...given) => {
-          await hub.publish(...given)
-          isCut = true
-        },
-      }),
-    })
-    await one.queue.ready
+    const { queue, way } = cutOncePublished()
+    await queue.ready
     await trial.add({ channel: 'a', data: '1' })
-    await expect.poll(() => isCut, POLL).toBe(true)
+    await expect.poll(() => way.isCut, POLL).toBe(true)
     await expect.poll(() => server.command('EXISTS', trial.names.lease), POLL).toBe(0)
     await trial.forgetKeys('a')
-    isCut = false
+    way.isCut = false
     await trial.hasAll('a', ['1'])
-    expect(one.queue.status).toMatchObject({ published: 1, isReading: true })
-    expect(one.queue.status.retried).toBeGreaterThan(0)
+    expect(queue.status).toMatchObject({ published: 1, isReading: true })
+    expect(queue.status.retried).toBeGreaterThan(0)
   })
 
   it('R6 entries that were handed out in an answer that was lost come first', async () => {
