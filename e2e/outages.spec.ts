@@ -76,10 +76,10 @@ test('§10.4 503 with Retry-After: 2: once it was received no request starts bef
 })
 
 test(
-  'a hub that dies at once is asked seldom: at most 10 connections in the first 30 s',
+  'a hub that dies at once is asked seldom: at most 11 connections in the first 30 s',
   { tag: '@real' },
   async ({ page, net }) => {
-    test.setTimeout(60_000)
+    test.setTimeout(90_000)
     const { faults } = net.room
     faults.add({ match: {}, action: { type: 'refuse' } })
     await page.evaluate(
@@ -89,10 +89,13 @@ test(
       },
       { url: net.url, channel: net.channel },
     )
+    const first = await faults.waitFor((event) => event.kind === 'fault', 10_000)
     await new Promise((resolve) => setTimeout(resolve, 30_000))
-    const fired = faults.log.filter((event) => event.kind === 'fault')
-    expect(fired.length).toBeGreaterThan(2)
-    expect(fired.length).toBeLessThanOrEqual(10)
+    const within = faults.log.filter(({ kind, timeMs }) => kind === 'fault' && timeMs - first.timeMs < 30_000)
+    expect(within.length).toBeGreaterThan(2)
+    // One race, of four transports and a first read, which all start when a refusal takes longer than the head starts;
+    // then single tries after at least 0, 0, 1, 2, 4 and 8 s. The next comes 30 s after the first at the earliest.
+    expect(within.length).toBeLessThanOrEqual(5 + 6)
   },
 )
 

@@ -191,6 +191,20 @@ describe('a hub that gives no way in', () => {
     expect(counts.at(-1)).toBeLessThanOrEqual(10)
   }, 60_000)
 
+  it.each([1, 300, 600, 900, 3_000])(
+    'dies %i ms after each accept: never more than 11 connections in 30 s',
+    async (ms) => {
+      for (let seed = 1; seed <= 50; seed++) {
+        const all = setUp(() => ({ diesAfterMs: ms, answers: false }), {}, seed)
+        all.subscribe()
+        await all.clock.advance(30_000)
+        // One race of four transports and a first read, and the six single tries that fit if each pause is the shortest.
+        expect(all.network.connections.length).toBeLessThanOrEqual(5 + 6)
+        all.client.close()
+      }
+    },
+  )
+
   it('answers, and dies 100 ms after each accept: what can be had comes over polls, nothing lost', async () => {
     const all = setUp(() => ({ diesAfterMs: 100, answers: true }))
     all.subscribe()
