@@ -1,12 +1,13 @@
 import { defineConfig } from '@playwright/test'
 import type { PlaywrightTestConfig } from '@playwright/test'
-import { findBrowser } from './scripts/find-browser.mjs'
+import { findBrowser, findHeadlessChromium } from './scripts/find-browser.mjs'
 
 const { env } = process
 const full = env['FULL'] === '1'
 // Only what an everyday run leaves out (`--rest` of scripts/test.mjs).
 const rest = env['REST'] === '1'
-// Tests tagged @real wait for real durations, those tagged @screenshots make pictures; @chromium: no other browser can, or need.
+// Tests tagged @real wait for real durations, those tagged @screenshots make pictures; @chromium: no other browser can, or need;
+// @window: only a whole one can, for the headless shell has neither tabs that are hidden nor a back/forward cache.
 const optIn = [...(env['REAL'] === '1' ? [] : ['@real']), ...(env['SCREENSHOTS'] === '1' ? [] : ['@screenshots'])]
 const unwanted = new RegExp(optIn.join('|') || '(?!)')
 // Which projects this run is about (workers inherit the answer), so that a run of one needs no other browser.
@@ -20,8 +21,7 @@ const isWanted = (name: string) => wanted.length === 0 || wanted.includes(name)
 type Project = NonNullable<PlaywrightTestConfig['projects']>[number]
 
 function chromium(): Project[] {
-  if (!isWanted('chromium')) return []
-  const { executablePath } = findBrowser('chromium')
+  if (!isWanted('chromium') && !isWanted('chromium-window')) return []
   const args = [
     '--disable-quic',
     '--no-first-run',
@@ -30,13 +30,16 @@ function chromium(): Project[] {
     '--disable-sync',
   ]
   if (process.getuid?.() === 0) args.push('--no-sandbox')
+  const project = (name: string, { executablePath }: { executablePath: string }, grep: RegExp): Project => ({
+    name,
+    use: { browserName: 'chromium', launchOptions: { executablePath, args } },
+    grep,
+  })
   return [
-    {
-      name: 'chromium',
-      use: { browserName: 'chromium', launchOptions: { executablePath, args } },
-      ...(rest ? { grep: /@real/ } : {}),
-    },
-  ]
+    // Half the time of a whole one.
+    project('chromium', findHeadlessChromium(), rest ? /^(?!.*@window).*@real/s : /^(?!.*@window)/s),
+    project('chromium-window', findBrowser('chromium'), rest ? /(?=.*@window)(?=.*@real)/s : /@window/),
+  ].filter(({ name }) => isWanted(name ?? ''))
 }
 
 function firefox(): Project[] {

@@ -9,7 +9,7 @@ test.use({ switches: ['--enable-features=IntensiveWakeUpThrottling:grace_period_
 
 test(
   'R9 N18 hidden for three minutes with timers that run once a minute, on each transport: no false alarm, nothing lost',
-  { tag: ['@chromium', '@real'] },
+  { tag: ['@chromium', '@window', '@real'] },
   async ({ openColumn, hubServer }) => {
     test.setTimeout(400_000)
     const tabs = await hide(openColumn, COLUMNS, {})

@@ -6,7 +6,7 @@ import { expect, FIRST, test } from './plain-fixture.ts'
 
 test(
   'R9 N18 hidden for three beats, on each transport: no link is dropped, and what is published comes',
-  { tag: '@chromium' },
+  { tag: ['@chromium', '@window'] },
   async ({ openColumn, hubServer }) => {
     test.slow()
     const tabs = await hide(openColumn, COLUMNS, { ...timing, heartbeatMs: 1_000, graceMs: 2_000 })
@@ -34,7 +34,7 @@ test(
 
 test(
   'R9 N18 hidden, a link that goes mute is noticed, and what was missed comes over another one',
-  { tag: '@chromium' },
+  { tag: ['@chromium', '@window'] },
   async ({ openColumn, hubServer }) => {
     test.slow()
     const beating = COLUMNS.filter(({ name }) => name !== 'poll' && name !== 'long-poll')

@@ -117,7 +117,7 @@ test(
 // Only Chromium can be told to keep pages under automation.
 test(
   'R10 a page that comes back from the back/forward cache gets what it missed',
-  { tag: '@chromium' },
+  { tag: ['@chromium', '@window'] },
   async ({ playwright, launchOptions, hubServer, net }) => {
     const browser = await playwright.chromium.launch({
       ...launchOptions,

@@ -86,6 +86,31 @@ test('chat: two windows talk, and a third finds the history @smoke', async ({ pa
   expect(problems).toEqual([])
 })
 
+test('chat: shows who is there, under which name, and who left at once @smoke', async ({
+  page,
+  context,
+  freshDemo: demo,
+  problems,
+}) => {
+  const people = page.getByRole('list', { name: 'Here now' }).getByRole('listitem')
+  await page.goto(`${demo.url}/chat`)
+  await page.getByLabel('Name').fill('Ann')
+  await page.getByLabel('Message', { exact: true }).focus()
+  await expect(people).toHaveText(['Ann (you)'])
+  const other = await context.newPage()
+  await other.goto(`${demo.url}/chat`)
+  await other.getByLabel('Name').fill('<b>Bob</b>')
+  await other.getByLabel('Message', { exact: true }).focus()
+  await expect(people).toHaveText(['Ann (you)', '<b>Bob</b>'])
+  await expect(other.getByRole('list', { name: 'Here now' }).getByRole('listitem')).toHaveText([
+    '<b>Bob</b> (you)',
+    'Ann',
+  ])
+  await other.goto(`${demo.url}/quotes`)
+  await expect(people).toHaveText(['Ann (you)'])
+  expect(problems).toEqual([])
+})
+
 test('chat: markup in a message is text', async ({ page, demo, problems }) => {
   await demo.hub.publish('chat:lobby', { user: '<b>Eve</b>', text: '<img src=x onerror=alert(1)>' })
   await page.goto(`${demo.url}/chat`)

@@ -4,4 +4,6 @@ export interface FoundBrowser {
   readonly bundled: boolean
 }
 export function findBrowser(name: 'chromium' | 'firefox'): FoundBrowser
+/** The Chromium for what needs no window. */
+export function findHeadlessChromium(): FoundBrowser
 export function installCommand(name: 'chromium' | 'firefox'): string

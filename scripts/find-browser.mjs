@@ -34,6 +34,9 @@ const places = {
       ],
     ],
   },
+  headlessShell: {
+    linux: [linuxRoots, ['chromium-headless-shell']],
+  },
   firefox: {
     linux: [linuxRoots, ['firefox-esr', 'firefox']],
     darwin: [macRoots, ['Firefox.app/Contents/MacOS/firefox']],
@@ -86,6 +89,12 @@ function download(name) {
   const cli = join(root, 'node_modules', 'playwright', 'cli.js')
   spawnSync(process.execPath, [cli, 'install', name], { cwd: root, stdio: 'inherit', timeout: 180_000 })
   return ofPlaywright(name)
+}
+
+/** The Chromium for what needs no window: the headless shell that Debian has beside its Chromium, and else that. @throws as `findBrowser` */
+export function findHeadlessChromium() {
+  const whole = findBrowser('chromium')
+  return (!env[variables.chromium] && !whole.bundled && ofSystem('headlessShell')) || whole
 }
 
 let downloadTried = false

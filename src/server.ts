@@ -26,6 +26,7 @@ export type {
   StoreTimes,
 } from './server/counters.ts'
 export type { HubInspection } from './server/inspect.ts'
+export type { HubMember } from './server/members.ts'
 export type { HubLogger, LogLevel } from './server/logger.ts'
 export { DEFAULT_LIMITS } from './server/limits.ts'
 export type { HubLimits } from './server/limits.ts'
@@ -34,7 +35,10 @@ export type { MemoryStore, MemoryStoreOptions } from './server/memory-store.ts'
 export type {
   Appended,
   AppendRequest,
+  Holder,
   Keep,
+  Leased,
+  LeaseRequest,
   Notice,
   Page,
   PageBefore,

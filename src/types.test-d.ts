@@ -16,7 +16,7 @@ import type {
   PublishOptions,
   ReadOptions,
   SubscribeOptions,
-  Subscription,
+  PresentSubscription,
 } from 'holdfast'
 import { createClient as createCore, longPoll, poll, sse, webSocket } from 'holdfast/core'
 import { jwtAuthenticate, jwtAuthorize } from 'holdfast/jwt'
@@ -82,7 +82,7 @@ export const subscribing = (): void => {
     exactly<'quotes:AAPL'>()(message.channel)
     exactly<Quote>()(message.data)
   })
-  same<ReturnType<typeof client.subscribe<'quotes:AAPL'>>, Subscription<'quotes:AAPL'>>()
+  same<ReturnType<typeof client.subscribe<'quotes:AAPL'>>, PresentSubscription<'quotes:AAPL'>>()
   const symbol: string = stored
   client.subscribe(`quotes:${symbol}`, ({ data }) => exactly<Quote>()(data))
   // @ts-expect-error -- no channel of this map

@@ -2,6 +2,7 @@ import { STREAM_NAME, isStreamName } from '../integrations/redis/queue/queue-nam
 import { DEFAULT_LIMITS } from '../server/limits.ts'
 import type { HubLimits } from '../server/limits.ts'
 import { checkOriginList } from '../server/origins.ts'
+import { presenceRules } from '../server/presence.ts'
 import { didYouMean } from './did-you-mean.ts'
 
 /** Why a value cannot be used, as the end of a sentence that begins with its source: `must be a port`. */
@@ -112,6 +113,22 @@ export const origins: Kind<readonly string[]> = {
   word: 'list',
   fromText: (given) => checkedOrigins(list.fromText(given)),
   fromFile: (value) => checkedOrigins(list.fromFile(value)),
+}
+
+const checkedPresence = (patterns: readonly string[]): readonly string[] => {
+  try {
+    presenceRules(patterns)
+    return patterns
+  } catch (error) {
+    throw new Unusable(
+      `must be patterns as room:*; ${error instanceof Error ? error.message.replace(/^holdfast: /, '') : ''}`,
+    )
+  }
+}
+export const channelPatterns: Kind<readonly string[]> = {
+  word: 'list',
+  fromText: (given) => checkedPresence(list.fromText(given)),
+  fromFile: (value) => checkedPresence(list.fromFile(value)),
 }
 
 type Limits = Readonly<Partial<Record<keyof HubLimits, number>>>

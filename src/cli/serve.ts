@@ -89,6 +89,7 @@ const start = async (settings: Settings, load: LoadPackage, log: HubLogger, cloc
     authenticate,
     authorize,
     kinds,
+    presence: config.presence,
     origins: config.origins,
     allowMissingOrigin: config.allowMissingOrigin,
     trustProxy: config.trustProxy,

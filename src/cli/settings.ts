@@ -61,6 +61,11 @@ export const SETTINGS = {
   kinds: optional(kinds.rules, 'channels that are [no logs](guide.md#choose-the-kind-of-a-channel), by pattern', {
     sources: ['file'],
   }),
+  presence: usual(
+    kinds.channelPatterns,
+    [],
+    'channels on which their readers [may be seen](guide.md#show-who-is-there), by pattern',
+  ),
   jwtSecret: optional(kinds.secret, 'secret of JWTs that are signed with HS256, HS384 or HS512', SECRET),
   jwtSecretFile: optional(kinds.file, 'the same, in a file'),
   jwtPublicKey: optional(kinds.pem, 'public key of JWTs'),

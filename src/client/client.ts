@@ -9,7 +9,12 @@ import { createReader } from './reading.ts'
 import type { ClientEvents, Client, Message } from './types.ts'
 
 /** What a client is made of, for what is made around it. */
-export const internals = new WeakMap<object, Driver & SubscriptionEnv>()
+export interface Internals extends Driver, SubscriptionEnv {
+  /** Called before the links go: the page is put away, or the application disconnects or closes. */
+  readonly partings: (() => void)[]
+}
+
+export const internals = new WeakMap<object, Internals>()
 
 /** Puts the parts together. `listenToPage` tells what the page does; it returns the undo. */
 export const assembleClient = <Ch extends object>(
@@ -41,8 +46,9 @@ export const assembleClient = <Ch extends object>(
     if (auto && live.state.name === 'idle') driver.dispatch({ type: 'connect' })
   }
 
-  const subscriptionEnv: Driver & SubscriptionEnv = {
+  const subscriptionEnv: Internals = {
     ...driver,
+    partings: [],
     add(sub) {
       checkOpen()
       this.registry.add(sub)
@@ -52,10 +58,13 @@ export const assembleClient = <Ch extends object>(
     report,
   }
 
+  const part = (): void => subscriptionEnv.partings.forEach((parting) => parting())
+
   const stopListening = parts.listenToPage((signal) => {
     const { carrier, state } = live
     if (signal === 'hide') {
       // A page in the back/forward cache must hold no link; it goes on from its positions (N20).
+      part()
       hidden = state.name !== 'idle'
       if (hidden) driver.dispatch({ type: 'disconnect' })
     } else if (signal === 'show') {
@@ -98,11 +107,13 @@ export const assembleClient = <Ch extends object>(
     },
     disconnect() {
       auto = false
+      part()
       driver.dispatch({ type: 'disconnect' })
     },
     close() {
       if (live.state.name === 'closed') return
       stopListening()
+      part()
       driver.close()
     },
     explain: driver.explain,

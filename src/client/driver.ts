@@ -41,6 +41,8 @@ export interface Driver extends SessionEnv {
   readonly parts: { pump(): number }[]
   /** The transport of short reads, where there is one. */
   readonly reader: Transport | undefined
+  /** How to say something when the page goes. */
+  readonly part: Transport['part']
   close(): void
   explain(): Explanation
 }
@@ -67,6 +69,7 @@ export const createDriver = (env: DriverEnv): Driver => {
     sessions: new Map(),
     carrier: undefined,
     hub: undefined,
+    hello: undefined,
     hubAheadMs: 0,
     catchUpMs: 0,
   }
@@ -249,6 +252,7 @@ export const createDriver = (env: DriverEnv): Driver => {
     ...sessionEnv,
     parts,
     reader,
+    part: transports.find((transport) => transport.part)?.part,
     close() {
       catchUp.stop()
       outbox.close()

@@ -1,4 +1,3 @@
-import type { RequestingClient, UntypedRequests } from './request-types.ts'
 import type { ChannelOf, DataOf, Gap, Message, Position, Untyped } from './types.ts'
 
 export interface HistoryOptions {
@@ -25,15 +24,3 @@ export type History<Ch extends object = Untyped> = <C extends ChannelOf<Ch>>(
   channel: C,
   options?: HistoryOptions,
 ) => Promise<HistoryPage<DataOf<Ch, C>, C>>
-
-/** The client of `holdfast`: it can ask, and page back. `Ch`: channel → data. `Rq`: channel → function from what is asked to the answer. */
-export interface FullClient<Ch extends object = Untyped, Rq extends object = UntypedRequests> extends RequestingClient<
-  Ch,
-  Rq
-> {
-  /**
-   * A page of what was published before: no subscription is needed, and none moves. Waits for a connection, and asks again after a failure.
-   * Rejects as `forbidden` or what else the hub refuses it with for good, as `aborted` by its signal, `closed` or `invalid-argument`.
-   */
-  readonly history: History<Ch>
-}

@@ -44,4 +44,6 @@ export interface Live extends Standing<Session> {
   readonly sessions: Map<number, Session>
   /** The newest welcome. */
   hub: Welcome | undefined
+  /** A hello that asks for nothing, with the token of the newest link that was welcome. */
+  hello: (() => string) | undefined
 }

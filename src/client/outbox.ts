@@ -53,6 +53,8 @@ export interface Outbox {
   publish(channel: string, data: unknown, options: PublishOptions): Promise<Published>
   /** Sends it now or not at all (PROTOCOL.md §8.10): false when there is no link, or none with room. */
   send(channel: string, data: unknown): boolean
+  /** A publish in JSON text that is not kept here, and whose answer nobody waits for. It has its place among the others. */
+  single(channel: string, data: unknown): string
   ack(frame: Ack): void
   refuse(frame: ErrorFrame): void
   /** Sends what may be sent, and gives up what is too old; returns the clock at which it is to be called again. */
@@ -79,6 +81,9 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
   let most = MAX_BATCH
   let failures = 0
   let notBeforeMs = 0
+
+  /** Hub time from when on a publish that is sent now is not appended (PROTOCOL.md §8.5). */
+  const untilMs = (): number => Math.round(clock.now() + live.hubAheadMs + timing.resendMs)
 
   const failure = (code: string, channel: string, why: string, status?: number): HoldfastError =>
     new HoldfastError(code as ErrorCode, `publish to ${channel}: ${why}`, {
@@ -118,7 +123,7 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
       room -= item.bytes + 1_024
       if (batch.length === most || env.blocked(item.frame.channel) || (room < 0 && batch.length)) break
       if (!item.frame.until) {
-        item.frame.until = Math.round(clock.now() + live.hubAheadMs + timing.resendMs)
+        item.frame.until = untilMs()
         item.giveUpMs = Math.min(item.giveUpMs, clock.now() + timing.resendMs)
       }
       item.inFlight = true
@@ -212,6 +217,8 @@ export const createOutbox = (env: OutboxEnv): Outbox => {
         // After the caller's turn: what one turn publishes leaves as one batch, without a timer.
         void Promise.resolve().then(step)
       }),
+    single: (channel, data) =>
+      JSON.stringify({ type: 'publish', channel, sequence: nextSequence++, until: untilMs(), data }),
     ack({ sequence, position, id }) {
       const item = answered(sequence)
       if (!item) return

@@ -124,6 +124,7 @@ export const openSession = (env: SessionEnv, { id, transport, read, asks, ended 
         case 'welcome':
           if (live.hub && live.hub.user !== frame.user) outbox.disown()
           live.hub = frame
+          live.hello = () => hello()
           time(frame.timeMs)
           if (answer) break
           if (!welcomed) env.dispatch({ type: 'welcome', link: id })

@@ -36,6 +36,10 @@ export interface Sub {
   /** Most messages of one page, when its buffer is small. */
   readonly limit: number | undefined
   readonly emit: Emitter<SubEvents>['emit']
+  /** The position moved over a gap. What is newest follows, of a channel that is no log. */
+  readonly moved?: () => void
+  /** It has everything that there was when it was asked for. */
+  readonly caughtUp?: () => void
 }
 
 /** One channel request of one link, and what came of it. */
@@ -230,14 +234,17 @@ export const createRegistry = (live: RegistryEnv): Registry => {
         if (sub.start) continue
         if (!sub.paused) take(sub, { after: at, messages })
         ask.moved ||= sub.position !== before
-        if (!ask.only || !ask.done || !sub.position) continue
-        // The last page: whoever has all of it is one of the others again. What was held and still does not connect is of
-        // another life or branch of the log; if it is not, the next read brings it.
-        if (!sub.held.length && !isAhead(ask.at, sub.position)) {
-          ask.moved ||= sub.behind
-          sub.behind = false
+        if (!ask.done || !sub.position) continue
+        if (ask.only) {
+          // The last page: whoever has all of it is one of the others again. What was held and still does not connect is of
+          // another life or branch of the log; if it is not, the next read brings it.
+          if (!sub.held.length && !isAhead(ask.at, sub.position)) {
+            ask.moved ||= sub.behind
+            sub.behind = false
+          }
+          sub.held = []
         }
-        sub.held = []
+        if (!sub.behind) sub.caughtUp?.()
       }
     },
     gap(ask, { channel, from, to, ref, reason, kind }) {
@@ -249,6 +256,7 @@ export const createRegistry = (live: RegistryEnv): Registry => {
         if (samePlace(sub.position, start)) {
           moveTo(sub, end)
           ask.moved = true
+          sub.moved?.()
           // Of a channel that is no log nothing is missing: the newest of it follows (§3.13), but of no page (§3.17).
           if (!kind || sub.start) sub.emit('gap', { type: 'gap', channel, from, to, reason })
         } else if (isAhead(end, sub.position)) fallBehind(sub)

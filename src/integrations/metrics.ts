@@ -73,6 +73,7 @@ const storeEntries = ({
   ['append', store.append],
   ['read', store.read],
   ['watch', store.watch],
+  ['lease', store.lease],
 ]
 
 /** What stands now. */

@@ -169,3 +169,13 @@ export const OWN = '$'
 
 /** The channel in which a client finds the answers to its requests (PROTOCOL.md §8.12). */
 export const repliesOf = (publisher: string): string => `${OWN}replies:${publisher}`
+
+/** What the channel begins with that tells who is at another one (PROTOCOL.md §8.14). */
+export const PRESENCE = `${OWN}presence:`
+
+/** What is read there: who is there, and without `data` who has left (PROTOCOL.md §8.15). */
+export interface PresenceEntry {
+  /** The `publisher` of the client. */
+  readonly id: string
+  readonly data?: unknown
+}

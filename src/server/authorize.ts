@@ -4,6 +4,8 @@ import type { Counters } from './counters.ts'
 import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import { OWN, repliesOf } from '../protocol/frames.ts'
+import { presenceOf } from './presence.ts'
+import type { Presence } from './presence.ts'
 
 // A type, for an interface would not do where any field may be.
 /** Who is at the other end: what every user has that `authenticate` returns. One of the application's own may have more. */
@@ -49,6 +51,7 @@ interface Context {
   readonly limits: HubLimits
   readonly report: (error: unknown, context: string) => void
   readonly counters: Pick<Counters, 'authorize'>
+  readonly presence: Pick<Presence, 'refuse'>
 }
 
 /**
@@ -73,6 +76,14 @@ export class Authorizer {
     const { user, action, channel } = question
     // The link is about to end, and the client asks again on the next one.
     if (user?.expiresMs !== undefined && user.expiresMs <= this.#context.clock.wall()) return EXPIRED
+    const seenOn = presenceOf(channel)
+    if (seenOn !== undefined) {
+      // Who may read a channel may see who is there, and be seen.
+      const refused = this.#context.presence.refuse(seenOn)
+      return refused
+        ? { allowed: false, untilMs: 0, refused }
+        : this.check({ user, action: 'subscribe', channel: seenOn })
+    }
     if (channel.startsWith(OWN)) {
       const isHis = action === 'subscribe' && publisher !== undefined && channel === repliesOf(publisher)
       return isHis ? { allowed: true, untilMs: Infinity } : this.#permission(false, question)

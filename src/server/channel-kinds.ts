@@ -1,3 +1,4 @@
+import { PRESENCE } from '../protocol/frames.ts'
 import { fitsPattern, readPattern } from './channel-pattern.ts'
 import type { ChannelPattern } from './channel-pattern.ts'
 import type { Keep } from './store.ts'
@@ -26,6 +27,8 @@ export type Kind = Pick<ChannelKind, 'kind' | 'by'>
 export type KindOf = (channel: string) => Kind
 
 const LOG: Kind = { kind: 'log' }
+/** Its keys are those of leases. */
+const WHO_IS_THERE: Kind = { kind: 'conflated' }
 const FIELDS: readonly string[] = ['channel', 'kind', 'by']
 const KINDS: readonly unknown[] = ['log', 'conflated', 'volatile']
 const MOST_KEY_CHARS = 256
@@ -38,7 +41,10 @@ export const channelKinds = (rules: readonly ChannelKind[] = []): KindOf => {
   const isList: boolean = Array.isArray(rules)
   if (!isList) throw new TypeError('holdfast: kinds must be an array of rules')
   const all = rules.map(readKind)
-  return (channel) => all.find(({ pattern }) => fitsPattern(pattern, channel, null))?.rule ?? LOG
+  return (channel) => {
+    if (channel.startsWith(PRESENCE)) return WHO_IS_THERE
+    return all.find(({ pattern }) => fitsPattern(pattern, channel, null))?.rule ?? LOG
+  }
 }
 
 const readKind = (rule: ChannelKind, index: number): { pattern: ChannelPattern; rule: ChannelKind } => {

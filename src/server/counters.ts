@@ -14,7 +14,7 @@ export type LinkEnd = 'client' | 'answered' | 'goodbye' | 'stalled' | 'cut' | Wi
 /** What became of a publish: appended, answered as the repeat of an earlier one, or refused with a code. */
 export type PublishOutcome = 'appended' | 'repeated' | WireErrorCode
 
-export type StoreOperation = 'append' | 'read' | 'watch'
+export type StoreOperation = 'append' | 'read' | 'watch' | 'lease'
 
 /** How long the store took, failures included. */
 export interface StoreTimes {
@@ -94,7 +94,7 @@ export class Counters {
   readonly #publishes = zeros<PublishOutcome>(['appended', 'repeated', ...codes])
   readonly #gaps = zeros(GAPS)
   readonly #refusals = zeros(codes)
-  readonly #store = { append: new Times(), read: new Times(), watch: new Times() }
+  readonly #store = { append: new Times(), read: new Times(), watch: new Times(), lease: new Times() }
 
   opened(transport: LinkTransport): void {
     this.#opened[transport]++
@@ -123,7 +123,7 @@ export class Counters {
 
   /** A copy: what is counted later does not change it. */
   snapshot(): HubMetrics {
-    const { append, read, watch } = this.#store
+    const { append, read, watch, lease } = this.#store
     return {
       linksOpened: { ...this.#opened },
       linksClosed: {
@@ -136,7 +136,7 @@ export class Counters {
       publishes: { ...this.#publishes },
       gaps: { ...this.#gaps },
       refusals: { ...this.#refusals },
-      store: { append: append.snapshot(), read: read.snapshot(), watch: watch.snapshot() },
+      store: { append: append.snapshot(), read: read.snapshot(), watch: watch.snapshot(), lease: lease.snapshot() },
       authenticate: { ...this.authenticate },
       authorize: { ...this.authorize },
     }

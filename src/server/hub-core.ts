@@ -1,5 +1,6 @@
 import type { HoldfastError } from '../base/errors.ts'
 import { isHoldfastError } from '../base/errors.ts'
+import { PRESENCE } from '../protocol/frames.ts'
 import type { Hello } from '../protocol/frames.ts'
 import { Admission } from './admission.ts'
 import { Authorizer } from './authorize.ts'
@@ -12,6 +13,7 @@ import { Handlers } from './handlers.ts'
 import type { HubLimits } from './limits.ts'
 import { Links } from './links.ts'
 import type { HubLogger } from './logger.ts'
+import { Presence } from './presence.ts'
 import { Publisher } from './publisher.ts'
 import { Revocations } from './revocations.ts'
 import { observedStore } from './observed-store.ts'
@@ -53,6 +55,8 @@ export interface CoreOptions {
   readonly authorize: Authorize
   readonly limits: HubLimits
   readonly kindOf: KindOf
+  /** Where people are to be seen. */
+  readonly hasPresence: (channel: string) => boolean
   readonly trustProxy: number
   readonly onError: ((failure: HubFailure) => void) | undefined
   readonly logger?: HubLogger | undefined
@@ -69,6 +73,7 @@ export class HubCore {
   readonly storeCheck: StoreCheck
   readonly turns: TurnFlush
   readonly tails: Tails
+  readonly presence: Presence
   readonly authorizer: Authorizer
   readonly handlers: Handlers
   readonly publisher: Publisher
@@ -91,8 +96,19 @@ export class HubCore {
     this.limits = limits
     this.kindOf = options.kindOf
     this.turns = new TurnFlush(environment, (error) => report(error, 'the end of a turn'))
-    this.tails = new Tails({ store, clock, limits, kindOf: options.kindOf, turns: this.turns, report })
-    this.authorizer = new Authorizer(options.authorize, { clock, limits, report, counters: telemetry.counters })
+    this.presence = new Presence({
+      store,
+      clock,
+      limits,
+      isOn: options.hasPresence,
+      isRead: (channel) => this.tails.has(channel),
+      report,
+    })
+    const { presence, turns } = this
+    const opened = (channel: string): void => presence.use(channel)
+    this.tails = new Tails({ store, clock, limits, kindOf: options.kindOf, turns, report, opened })
+    const { counters } = telemetry
+    this.authorizer = new Authorizer(options.authorize, { clock, limits, report, counters, presence })
     this.handlers = new Handlers({ store, clock, limits, report })
     this.publisher = new Publisher({
       store,
@@ -100,6 +116,7 @@ export class HubCore {
       limits,
       kindOf: options.kindOf,
       handlers: this.handlers,
+      presence,
       report,
       telemetry,
     })
@@ -114,6 +131,7 @@ export class HubCore {
       apply: ({ userId, channel }) => {
         this.authorizer.forget(userId, channel)
         this.links.revoke(userId, channel)
+        if (channel !== undefined) this.links.revoke(userId, PRESENCE + channel)
       },
     })
   }

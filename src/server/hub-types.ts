@@ -7,6 +7,7 @@ import type { Handler } from './handlers.ts'
 import type { HubInspection } from './inspect.ts'
 import type { HubLimits } from './limits.ts'
 import type { HubLogger } from './logger.ts'
+import type { HubMember } from './members.ts'
 import type { Store } from './store.ts'
 
 /** Channels without a map: any name, any data. */
@@ -38,6 +39,11 @@ export interface HubOptions<Known extends User = User> {
    * @default []: every channel is a log
    */
   readonly kinds?: readonly ChannelKind[] | undefined
+  /**
+   * Channels on which clients may be seen, by pattern: there whoever may read the channel may see who is there, and show up with data of his own. All hubs on
+   * one store must say the same. @default []: on none
+   */
+  readonly presence?: readonly string[] | undefined
   /** Origins of pages that may use the hub, besides its own: exactly as a browser sends them. @default [] */
   readonly origins?: readonly string[] | undefined
   /** Lets WebSocket clients in that send no `Origin`, as programs do. @default false */
@@ -102,6 +108,11 @@ export interface Hub<Channels extends object = Untyped> {
    * @throws TypeError
    */
   handle<Data = unknown>(channel: string, handler: Handler<Data>): () => void
+  /**
+   * Who is to be seen on a channel, at all hubs on the store.
+   * @throws HoldfastError `invalid-argument`: there is no presence on the channel; `unavailable`
+   */
+  members(channel: ChannelOf<Channels>): Promise<readonly HubMember[]>
   /**
    * Makes all hubs on the store ask again what a user may: on one channel, or who it is at all; then its links end and are to come back
    * with another token. Done at this hub at once; resolves when the store has told the others. A hub that is cut off from the store misses

@@ -11,11 +11,13 @@ import type { HookRequest } from './hub-core.ts'
 import type { Hub, HubOptions, Untyped } from './hub-types.ts'
 import { inspect } from './inspect.ts'
 import { limitsOf } from './limits.ts'
+import { membersOf } from './members.ts'
 import { MemoryStore } from './memory-store.ts'
 import { nodeEnvironment } from './node-clock.ts'
 import { checkOriginList } from './origins.ts'
 import { proxiesOf } from './peer-address.ts'
 import { publishOwn } from './own-publish.ts'
+import { presenceRules } from './presence.ts'
 import { SocketSession } from './socket-session.ts'
 import type { SocketSink } from './socket-session.ts'
 import { WebSocketGateway } from './websocket-gateway.ts'
@@ -47,7 +49,14 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
   const authorize = options.authorize as Authorize
   const trustProxy = proxiesOf(options.trustProxy)
   const kindOf = channelKinds(options.kinds)
-  const core = new HubCore({ store, authenticate, authorize, limits, kindOf, trustProxy, onError, logger }, environment)
+  const hasPresence = presenceRules(options.presence)
+  if (options.presence?.length && !store.lease) {
+    throw new TypeError('holdfast: presence needs a store that has `lease`, as memoryStore and redisStore')
+  }
+  const core = new HubCore(
+    { store, authenticate, authorize, limits, kindOf, hasPresence, trustProxy, onError, logger },
+    environment,
+  )
   const gateway = new Gateway(core, { origins, allowMissingOrigin: options.allowMissingOrigin === true })
   let sockets: WebSocketGateway | undefined
   const undo = new Set<() => void>()
@@ -59,6 +68,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
     await core.handlers.settled()
     for (const detach of undo) detach()
     core.tails.close()
+    core.presence.close()
     core.revocations.close()
     if (!options.store) await store.close()
     core.telemetry.closed()
@@ -80,6 +90,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
     fetch: (request) => answerFetch(gateway, request),
     publish: (channel, data, { key, untilMs } = {}) => publishOwn(core, { channel, data, key, untilMs }),
     handle: (channel, handler) => core.handlers.add(channel, handler as Handler),
+    members: (channel) => membersOf(core, channel),
     revoke: (revocation) => core.revocations.revoke(revocation),
     get health() {
       const status = core.links.draining ? ('draining' as const) : ('ready' as const)

@@ -7,6 +7,10 @@ import type { HubLimits } from './limits.ts'
 const PROVEN: Readonly<Record<keyof HubLimits, string>> = {
   requestMs: 'handlers.test.ts',
   requests: 'handlers.test.ts',
+  presenceBytes: 'presence.test.ts',
+  presenceMs: 'presence.test.ts',
+  presenceSweepMs: 'presence.test.ts',
+  presentPerChannel: 'presence.test.ts',
   batchBytes: 'limits.int.test.ts',
   dataBytes: 'limits.int.test.ts',
   publishesPerBatch: 'limits.int.test.ts',

@@ -62,6 +62,14 @@ export interface HubLimits {
   readonly requestMs: number
   /** Requests that are with handlers at one time; above it they are refused for now. @default 1000 */
   readonly requests: number
+  /** The JSON of what a client publishes to be seen. @default 1024 */
+  readonly presenceBytes: number
+  /** How long a client is seen that does not renew it: more than the minute in which hidden tabs run their timers. @default 75000 */
+  readonly presenceMs: number
+  /** How often, about, a hub looks who has left. @default 10000 */
+  readonly presenceSweepMs: number
+  /** Clients that are to be seen on one channel, at all hubs together: at most 5000. @default 1000 */
+  readonly presentPerChannel: number
   /** From the start of a link or request to its valid hello. @default 10000 */
   readonly helloMs: number
   /** A link that took no byte for so long is destroyed. @default 60000 */
@@ -141,6 +149,10 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   publishMs: 2000,
   requestMs: 30_000,
   requests: 1000,
+  presenceBytes: 1024,
+  presenceMs: 75_000,
+  presenceSweepMs: 10_000,
+  presentPerChannel: 1000,
   helloMs: 10_000,
   stallMs: 60_000,
   holdMs: 25_000,
@@ -165,6 +177,9 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   renewMs: 30_000,
 })
 
+/** A store keeps the newest of 10,000 keys of a channel, and those who left are among them for a while. */
+const MOST_PRESENT = 5000
+
 /** The defaults with what the user set; throws a `TypeError` for a value that is not a positive number. */
 export const limitsOf = (given: { readonly [Name in keyof HubLimits]?: number | undefined } = {}): HubLimits => {
   const limits: Record<string, number> = { ...DEFAULT_LIMITS }
@@ -173,6 +188,9 @@ export const limitsOf = (given: { readonly [Name in keyof HubLimits]?: number | 
     if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new TypeError(`holdfast: limits.${name} is not a limit`)
     if (typeof value !== 'number' || !(value > 0)) {
       throw new TypeError(`holdfast: limits.${name} must be a positive number, not ${String(value)}`)
+    }
+    if (name === 'presentPerChannel' && value > MOST_PRESENT) {
+      throw new TypeError(`holdfast: limits.${name} must be ${MOST_PRESENT} at most, not ${value}`)
     }
     limits[name] = value
   }

@@ -46,7 +46,7 @@ export class MemoryLog {
     let first = this.#first
     const { length } = this.#entries
     while (first < length && (length - first > messages || this.#at(first).atMs < sinceMs)) {
-      this.#newest.trimmed(this.#at(first))
+      this.#newest.trimmed(this.#at(first), first === length - 1)
       first++
     }
     if (first === this.#first) return
@@ -82,7 +82,7 @@ export class MemoryLog {
 
   /** Of a conflated channel: what is kept beyond the log comes before it, and a reader who cannot go on begins there (PROTOCOL.md §3.14). */
   #readNewest(from: Exclude<ReadFrom, 'latest'>, limit: PageLimit): Page {
-    const entries = [...this.#newest.entries(), ...this.#entries.slice(this.#first)]
+    const entries = [...this.#kept(), ...this.#entries.slice(this.#first)]
     const start = startOf(this.epoch)
     if (from === 'earliest') return pageOf(entries, 0, start, limit)
     if ('last' in from) {
@@ -95,6 +95,16 @@ export class MemoryLog {
     if (gap) return { ...pageOf(entries, 0, start, limit), gap: { ...gap, to: start } }
     const index = entries.findIndex(({ message }) => message.offset > after.offset)
     return pageOf(entries, index < 0 ? entries.length : index, after, limit)
+  }
+
+  /** Of a conflated channel: what is kept beyond the log. */
+  #kept(): Entry[] {
+    return this.#newest.entries().map((entry) => {
+      const { message } = entry
+      // From the newest that left the log anybody goes on.
+      const id = message.offset === this.#base.offset ? message.id : this.#newest.idOf(message)
+      return id === message.id ? entry : { ...entry, message: { ...message, id } }
+    })
   }
 
   /** What cannot be served to a reader at `place` (PROTOCOL.md §3.10, §3.11). */

@@ -2,9 +2,21 @@ import type { Place } from '../protocol/position.ts'
 import { dataDigest } from './digest.ts'
 import type { Environment } from './environment.ts'
 import { KeyWindow } from './key-window.ts'
+import { Leases, goneOf } from './leases.ts'
 import { MemoryLog } from './memory-log.ts'
 import { nodeEnvironment } from './node-clock.ts'
-import type { Appended, AppendRequest, Notice, Page, PageLimit, ReadFrom, Store, StoredMessage } from './store.ts'
+import type {
+  Appended,
+  AppendRequest,
+  Leased,
+  LeaseRequest,
+  Notice,
+  Page,
+  PageLimit,
+  ReadFrom,
+  Store,
+  StoredMessage,
+} from './store.ts'
 
 export interface MemoryStoreOptions {
   /** Messages that a channel keeps. @default 1000 */
@@ -20,6 +32,7 @@ export interface MemoryStoreOptions {
 interface Channel {
   readonly log: MemoryLog
   readonly keys: KeyWindow
+  readonly leases: Leases
   usedMs: number
 }
 
@@ -64,11 +77,32 @@ export class MemoryStore implements Store {
     if (verdict.kind === 'repeat') return { kind: 'appended', place: verdict.place, duplicate: true }
     if (verdict.kind !== 'new') return verdict
     if (request.untilMs !== undefined && this.#environment.clock.wall() > request.untilMs) return { kind: 'unknown' }
-    const { after, message } = this.#write(channel ?? this.#open(name), request, nowMs)
-    const place = { epoch: after.epoch, offset: message.offset, id: message.id }
+    const appended = this.#write(channel ?? this.#open(name), request, nowMs)
+    const place = placeOf(appended)
     if (key) this.#channels.get(name)?.keys.record(key, digest, place, nowMs)
-    for (const heard of [...(this.#watchers.get(name) ?? [])]) heard({ after, message })
+    this.#tell(name, appended)
     return { kind: 'appended', place, duplicate: false }
+  }
+
+  async lease(name: string, request: LeaseRequest): Promise<Leased> {
+    const nowMs = this.#sweep()
+    const { holder } = request
+    if (holder?.untilMs !== undefined && this.#environment.clock.wall() > holder.untilMs) return { kind: 'unknown' }
+    const channel = this.#channels.get(name) ?? (holder?.json == null ? undefined : this.#open(name))
+    if (!channel) return { kind: 'leased', place: new MemoryLog(this.#epochOf(name)).head, told: false }
+    channel.usedMs = nowMs
+    const append = (id: string, json: string, gone: boolean, from: Pick<AppendRequest, 'sender'> = {}): void => {
+      const keep = { newestOf: id, gone }
+      this.#tell(name, this.#write(channel, { json, publisher: id, keep, ...from }, nowMs))
+    }
+    for (const id of channel.leases.lapsed(nowMs)) append(id, goneOf(id), true)
+    const taken = holder ? channel.leases.take(holder, nowMs, request) : 'nothing'
+    if (taken === 'full') return { kind: 'full' }
+    if (holder && taken === 'gone') append(holder.id, goneOf(holder.id), true)
+    if (holder?.json != null && taken === 'holder') {
+      append(holder.id, holder.json, false, holder.sender === undefined ? {} : { sender: holder.sender })
+    }
+    return { kind: 'leased', place: channel.log.head, told: taken !== 'nothing' }
   }
 
   async read(name: string, from: ReadFrom, limit: PageLimit): Promise<Page> {
@@ -79,7 +113,7 @@ export class MemoryStore implements Store {
       channel.log.trim(this.#messages, nowMs - this.#ageMs)
       return this.#named(name, channel.log.read(from, limit))
     }
-    return this.#named(name, new MemoryLog(this.#dropped.get(name) ?? this.#epoch).read(from, limit))
+    return this.#named(name, new MemoryLog(this.#epochOf(name)).read(from, limit))
   }
 
   async watch(name: string, heard: (notice: Notice) => void): Promise<() => void> {
@@ -122,7 +156,7 @@ export class MemoryStore implements Store {
     return log?.head
   }
 
-  #write(channel: Channel, request: AppendRequest, nowMs: number): { after: Place; message: StoredMessage } {
+  #write(channel: Channel, request: AppendRequest, nowMs: number): Notice {
     const { clock, token } = this.#environment
     const { keep = 'history' } = request
     const after = channel.log.head
@@ -143,11 +177,20 @@ export class MemoryStore implements Store {
 
   #open(name: string): Channel {
     if (this.#channels.size >= this.#maxChannels) this.#makeRoom()
-    const log = new MemoryLog(this.#dropped.get(name) ?? this.#epoch)
-    const channel = { log, keys: new KeyWindow(), usedMs: 0 }
+    const log = new MemoryLog(this.#epochOf(name))
+    const channel = { log, keys: new KeyWindow(), leases: new Leases(), usedMs: 0 }
     this.#dropped.delete(name)
     this.#channels.set(name, channel)
     return channel
+  }
+
+  /** Of a channel without messages. */
+  #epochOf(name: string): string {
+    return this.#dropped.get(name) ?? this.#epoch
+  }
+
+  #tell(name: string, notice: Notice): void {
+    for (const heard of [...(this.#watchers.get(name) ?? [])]) heard(notice)
   }
 
   #drop(name: string): void {
@@ -186,6 +229,8 @@ export class MemoryStore implements Store {
     return expired ? { ...page, gap: { ...page.gap, reason: 'expired' } } : page
   }
 }
+
+const placeOf = ({ after: { epoch }, message: { offset, id } }: Notice): Place => ({ epoch, offset, id })
 
 /** A store in this process's memory: what was acknowledged is lost when the process ends, and readers get a gap. */
 export const memoryStore = (options: MemoryStoreOptions = {}): MemoryStore => new MemoryStore(options)

@@ -14,6 +14,10 @@ export class NewestOfEach<Kept extends Entry> {
   readonly #offsets = new Map<string, number>()
   /** Those that are not in the log any more, by offset. They leave it in order, and so lie here. */
   readonly #kept = new Map<number, Kept>()
+  /** Keys that were gone and left the history: who has seen them there will not be told by what is kept. */
+  #gone = 0
+  /** The head, when there is nothing more to be known of its key and it left the history. */
+  #goneHead: StoredMessage | undefined
 
   /** False: no message had a key, so this is another kind of channel. */
   get active(): boolean {
@@ -21,19 +25,23 @@ export class NewestOfEach<Kept extends Entry> {
   }
 
   appended({ conflationKey: key, offset }: StoredMessage): void {
+    // What stayed as the head is the head no more.
+    if (this.#goneHead) this.#forget(this.#goneHead)
+    this.#goneHead = undefined
     if (key === undefined) return
     this.#kept.delete(this.#offsets.get(key) ?? 0)
     this.#offsets.set(key, offset)
   }
 
-  /** The oldest of the log leaves it. */
-  trimmed(entry: Kept): void {
+  /** The oldest of the log leaves it. The head stays, whatever it is: readers have to come to it. */
+  trimmed(entry: Kept, isHead: boolean): void {
     const { conflationKey: key, offset, gone } = entry.message
     if (key === undefined || this.#offsets.get(key) !== offset) return
-    if (gone) {
-      this.#offsets.delete(key)
+    if (gone && !isHead) {
+      this.#forget(entry.message)
       return
     }
+    if (gone) this.#goneHead = entry.message
     this.#kept.set(offset, entry)
     if (this.#kept.size <= MOST_KEYS) return
     for (const [oldest, { message }] of this.#kept) {
@@ -43,8 +51,23 @@ export class NewestOfEach<Kept extends Entry> {
     }
   }
 
+  #forget({ conflationKey: key = '', offset }: StoredMessage): void {
+    this.#offsets.delete(key)
+    this.#kept.delete(offset)
+    this.#gone++
+  }
+
   has({ offset, id }: Place): boolean {
-    return this.#kept.get(offset)?.message.id === id
+    const kept = this.#kept.get(offset)
+    return kept !== undefined && this.idOf(kept.message) === id
+  }
+
+  /**
+   * The id of what is kept, where a reader may go on from. It is another one since a key was forgotten: who stands there from before that has to be
+   * told by a gap.
+   */
+  idOf({ id }: StoredMessage): string {
+    return this.#gone > 0 ? `${id}-${this.#gone}` : id
   }
 
   entries(): readonly Kept[] {
@@ -54,6 +77,7 @@ export class NewestOfEach<Kept extends Entry> {
   /** The log lost messages: what is newest is counted anew. */
   recount(log: readonly StoredMessage[]): void {
     this.#offsets.clear()
+    this.#goneHead = undefined
     for (const { message } of this.#kept.values()) this.#offsets.set(message.conflationKey ?? '', message.offset)
     for (const message of log) this.appended(message)
   }

@@ -7,6 +7,8 @@ import type { KindOf } from './channel-kinds.ts'
 import { publisherTag } from './digest.ts'
 import { ackText, errorText, refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
+import { presenceOf } from './presence.ts'
+import type { Presence } from './presence.ts'
 import { claimsOf } from './handlers.ts'
 import type { Handlers } from './handlers.ts'
 import type { AppendRequest, Store } from './store.ts'
@@ -18,6 +20,7 @@ export interface PublisherContext {
   readonly limits: HubLimits
   readonly kindOf: KindOf
   readonly handlers: Handlers
+  readonly presence: Presence
   readonly report: (error: unknown, context: string) => void
   readonly telemetry: Telemetry
 }
@@ -75,6 +78,7 @@ export class Publisher {
     const known = authorizer.check({ user, action: 'publish', channel })
     const permission = known instanceof Promise ? await known : known
     if (!permission.allowed) return { refused: permission.refused }
+    if (presenceOf(channel) !== undefined) return this.#appear(channel, request)
     const handler = handlers.find(channel, user)
     if (!handler && !asker) return this.#store(channel, request)
     if (!handler) {
@@ -98,14 +102,30 @@ export class Publisher {
     return this.#take(channel, { ...request, keep })
   }
 
-  async #take(channel: string, request: AppendRequest): Promise<Outcome> {
-    const { store, report } = this.#context
-    try {
-      const appended = await store.append(channel, request)
+  /** Somebody is seen, or leaves. */
+  #appear(channel: string, request: AppendRequest): Promise<Outcome> {
+    return this.#stored(async () => {
+      const leased = await this.#context.presence.publish(channel, request)
+      if ('refused' in leased) return leased
+      if (leased.kind === 'full') return { refused: refusal('too-many', 'as many are there as can be seen') }
+      if (leased.kind === 'unknown') return { refused: refusals.unknown() }
+      return { place: leased.place, repeated: !leased.told }
+    })
+  }
+
+  #take(channel: string, request: AppendRequest): Promise<Outcome> {
+    return this.#stored(async () => {
+      const appended = await this.#context.store.append(channel, request)
       if (appended.kind !== 'appended') return { refused: refusals[appended.kind]() }
       return { place: appended.place, repeated: appended.duplicate }
+    })
+  }
+
+  async #stored(task: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      return await task()
     } catch (error) {
-      report(error, 'appending to the store')
+      this.#context.report(error, 'appending to the store')
       const message = 'the store cannot take the message now; publish it again later'
       return { refused: refusal('unavailable', message, { retryAfterMs: 1000 }) }
     }

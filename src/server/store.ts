@@ -64,6 +64,35 @@ export type Appended =
   /** No room to remember a key without a sequence. */
   | { readonly kind: 'full' }
 
+/** Who is to be seen on a channel, for as long as the lease is renewed (PROTOCOL.md §8.14). */
+export interface Holder {
+  /** Letters, digits, `-` and `_`. The conflation key of what is appended. */
+  readonly id: string
+  /** A request with a smaller one than the newest of this holder changes nothing. Absent: it is the newest. */
+  readonly sequence?: number
+  /** What is appended when it comes or changes; null: it leaves. */
+  readonly json: string | null
+  readonly sender?: string
+  /** Hub time after which nothing may come of it (PROTOCOL.md §8.5). */
+  readonly untilMs?: number
+}
+
+export interface LeaseRequest {
+  /** Absent: nobody comes, leaves or is renewed; those whose time is over are taken out. */
+  readonly holder?: Holder
+  readonly leaseMs: number
+  /** Most holders of the channel. */
+  readonly holders: number
+}
+
+export type Leased =
+  /** `place`: the head of the channel. `told`: something was appended for this holder. */
+  | { readonly kind: 'leased'; readonly place: Place; readonly told: boolean }
+  /** `untilMs` has passed. */
+  | { readonly kind: 'unknown' }
+  /** There are as many holders as may be. */
+  | { readonly kind: 'full' }
+
 /** One page of a channel. */
 export interface Page {
   /** The messages follow this place. After a gap it is the gap's `to`. */
@@ -93,6 +122,11 @@ export interface Store {
    * Null: some may have been lost, the log is worth a look. Resolves, once notices flow, with the function that ends it.
    */
   watch(channel: string, heard: (notice: Notice | null) => void): Promise<() => void>
+  /**
+   * Takes out those whose lease is over, and renews, changes or ends the lease of the holder, all in one step. For each that left it appends `goneOf`
+   * of `leases.ts`, as the last of its conflation key. Without it the hub has no presence.
+   */
+  lease?(channel: string, request: LeaseRequest): Promise<Leased>
   /** Tells every hub on this store, this one too. One that is cut off from the store misses it. Text: at most 4 kB. */
   announce(text: string): Promise<void>
   /** Calls `heard` for what is announced. Resolves, once announcements flow, with the function that ends it. */

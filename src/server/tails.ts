@@ -8,18 +8,28 @@ interface Held {
   cancelCheck: () => void
 }
 
+interface TailsContext extends TailContext {
+  /** Told of each channel that begins to be read here. */
+  readonly opened: (channel: string) => void
+}
+
 /** The tails of the channels that are read in this process, and for a while of those that were. */
 export class Tails {
-  readonly #context: TailContext
+  readonly #context: TailsContext
   readonly #held = new Map<string, Held>()
   readonly #idle = new Set<Held>()
 
-  constructor(context: TailContext) {
+  constructor(context: TailsContext) {
     this.#context = context
   }
 
   get size(): number {
     return this.#held.size
+  }
+
+  /** True as long as somebody reads the channel, and for a while after. */
+  has(channel: string): boolean {
+    return this.#held.has(channel)
   }
 
   /** What each tail holds, and for how many readers. */
@@ -60,6 +70,7 @@ export class Tails {
       cancelCheck: () => {},
     }
     this.#held.set(channel, held)
+    this.#context.opened(channel)
     held.tail.opened.catch((error: unknown) => {
       this.#context.report(error, 'watching a channel in the store')
       this.#close(held)

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { startOf } from '../protocol/position.ts'
 import type { Place } from '../protocol/position.ts'
 import type { Keep, Page, ReadFrom } from '../server/store.ts'
-import { SUITE_MESSAGES, appendTo, fillWith } from './store-fixture.ts'
+import { SUITE_AGE_MS, SUITE_MESSAGES, appendTo, fillWith } from './store-fixture.ts'
 import type { StoreFixture } from './store-fixture.ts'
 
 const ALL = { messages: 1000, bytes: 1_000_000 }
@@ -95,6 +95,19 @@ export const storeKindsSuite = (fixtureOf: () => StoreFixture): void => {
     expect((await read('earliest')).messages.at(-1)).toMatchObject({ conflationKey: 'A', gone: true })
     await fill()
     expect(newest(await read('earliest'))).toEqual([`other ${SUITE_MESSAGES}`])
+  })
+
+  it('§3.14 conflated: readers come to the head, also where that says of a key that there is nothing more', async () => {
+    await quote('A', 1)
+    const head = await quote('B', 1, true)
+    await fixtureOf().advance(SUITE_AGE_MS + 1000)
+    const page = await read('earliest')
+    expect(texts(page)).toEqual(['A 1', 'B 1'])
+    expect(page.messages.at(-1)).toMatchObject({ offset: head.offset, id: head.id })
+    expect(await read({ after: head })).toEqual({ after: head, messages: [], more: false })
+    await quote('C', 1)
+    expect(texts(await read('earliest'))).toEqual(['A 1', 'C 1'])
+    expect(texts(await read({ after: head }))).toEqual(['C 1'])
   })
 
   it('R13 §3.14 conflated: after a lost tail everything that is newest comes again', async () => {

@@ -6,6 +6,7 @@ import { SUITE_AGE_MS, SUITE_MESSAGES, appendTo, fillWith } from './store-fixtur
 import type { StoreFixture } from './store-fixture.ts'
 import { storeHistorySuite } from './store-history-suite.ts'
 import { storeKindsSuite } from './store-kinds-suite.ts'
+import { storePresenceSuite } from './store-presence-suite.ts'
 
 const ALL = { messages: 1000, bytes: 1_000_000 }
 const key = (sequence: number, userId = 'ann', client = 'c'): PublishKey => ({ userId, client, sequence })
@@ -287,5 +288,6 @@ export const storeSuite = (name: string, create: () => Promise<StoreFixture>): v
 
     describe('kinds', () => storeKindsSuite(() => fixture))
     storeHistorySuite(() => fixture)
+    describe('presence', () => storePresenceSuite(() => fixture))
   })
 }

@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import { assembleClient } from '../client/client.ts'
-import { createHistory } from '../client/history.ts'
-import { createRequests } from '../client/requests.ts'
+import { completed } from '../client/full-client.ts'
+import type { FullClient } from '../client/full-client.ts'
 import type { PageSignal } from '../client/page-signals.ts'
+import type { UntypedRequests } from '../client/request-types.ts'
 import { TIMING } from '../client/timing.ts'
-import type { FullClient } from '../client/history-types.ts'
 import type { CommonOptions, Untyped } from '../client/types.ts'
 import type { TransportName } from '../transports/transport.ts'
 import { words } from '../client/words.ts'
@@ -45,9 +45,7 @@ export const createVirtualClient = (
     },
     words,
   })
-  return Object.assign(client, {
-    history: createHistory(client),
-    request: createRequests(client, clock),
+  return Object.assign(completed<Untyped, UntypedRequests, Untyped>(client, clock), {
     signal: (signal: PageSignal) => heard(signal),
   })
 }

@@ -6,6 +6,14 @@ export interface HttpOptions {
 /** What all transports over HTTP have in common. */
 export const overHttp = ({ fetch }: HttpOptions) => ({
   duplex: false,
+  part: async (url: string, body: string) => {
+    const headers = { 'content-type': 'application/json' }
+    try {
+      await (fetch ?? globalThis.fetch)(`${url}/publish`, { method: 'POST', headers, body, keepalive: true })
+    } catch {
+      // The page goes, and so does whoever would care.
+    }
+  },
   supported: () => !!(fetch ?? globalThis.fetch),
 })
 

@@ -93,6 +93,11 @@ export interface Link {
 
 export interface Transport {
   readonly name: TransportName
+  /**
+   * Sends a batch that begins with a hello as a request of its own, which goes on when the page goes. Nobody learns what becomes of it. Only where requests
+   * are what it is made of.
+   */
+  readonly part?: (url: string, batch: string) => void
   /** True: `send` uses the connection of the link itself. False: each `send` is a request of its own and its batch begins with a hello. */
   readonly duplex: boolean
   /**

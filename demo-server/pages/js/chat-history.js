@@ -5,7 +5,7 @@ const PAGE = 30
 
 /**
  * "Load earlier messages": asks for the page before the oldest message that is shown.
- * @param {import('holdfast').Client<{ 'chat:lobby': import('./chat-log.js').ChatMessage }>} client
+ * @param {Pick<import('holdfast').Client<{ 'chat:lobby': import('./chat-log.js').ChatMessage }>, 'history'>} client
  * @param {ReturnType<typeof import('./chat-log.js').createLog>} log
  */
 export function pageBack(client, log) {

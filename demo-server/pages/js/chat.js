@@ -1,13 +1,15 @@
 // @ts-check
 import { createLog } from './chat-log.js'
 import { pageBack } from './chat-history.js'
+import { showPeople } from './chat-people.js'
 import { showConnection } from './connection-badge.js'
 import { byId, setText } from './dom.js'
 import { createClient } from './holdfast.js'
 
 /** @typedef {{ user: string, text: string }} ChatMessage */
 
-/** @type {import('holdfast').Client<{ 'chat:lobby': ChatMessage }>} */
+/** @typedef {import('./chat-people.js').Person} Person */
+/** @type {import('holdfast').Client<{ 'chat:lobby': ChatMessage }, {}, { 'chat:lobby': Person }>} */
 const client = createClient({ url: '/realtime' })
 showConnection(client)
 
@@ -22,6 +24,7 @@ const nameField = byId('name', HTMLInputElement)
 const textField = byId('text', HTMLInputElement)
 
 nameField.value = storedName()
+showPeople(subscription.presence, nameField)
 nameField.addEventListener('change', () => {
   try {
     sessionStorage.setItem('name', nameField.value)

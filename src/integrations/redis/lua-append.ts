@@ -1,19 +1,20 @@
 import { CHUNK, COMMON } from './lua-common.ts'
+import { WRITE } from './lua-write.ts'
 
 /**
  * Checks the window of keys, appends, and tells of it: all or nothing (PROTOCOL.md §8.3–8.5).
  * KEYS: meta, log; newest, kept for a conflated channel; values, sequenced, plain, last where there is a key. Returns what became of it, and where.
  */
-export const APPEND = `${COMMON}
+export const APPEND = `${COMMON}${WRITE}
 local json, id, sender, publisher = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local kind, field, client, sequence, digest = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13]), ARGV[14]
 local untilMs, windowMs, mostKeys, mostClients = ARGV[15], tonumber(ARGV[16]), tonumber(ARGV[17]), tonumber(ARGV[18])
 local notice, keeping, conflationKey, gone = ARGV[19], ARGV[20], ARGV[21], ARGV[22]
-local at = 2
+local first = 2
 if keeping == 'newest' then
-  newest, kept, at = KEYS[3], KEYS[4], 4
+  newest, kept, first = KEYS[3], KEYS[4], 4
 end
-local values, sequenced, plain, last = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], KEYS[at + 4]
+local values, sequenced, plain, last = KEYS[first + 1], KEYS[first + 2], KEYS[first + 3], KEYS[first + 4]
 local sinceUs = nowUs - windowMs * 1000
 
 local function forget(set, prefix, members)
@@ -63,56 +64,18 @@ local refused = verdict()
 if refused then return refused end
 if untilMs ~= '' and nowMs > tonumber(untilMs) then return { 'unknown' } end
 open()
-local after = { epoch = epoch, offset = text(head), id = headId }
-head, headId = head + 1, id
-local timeMs = text(nowMs)
-local entry = { 'i', id, 't', timeMs, 'd', json }
-local message = { id = id, timeMs = timeMs }
-if sender ~= '' then
-  message.sender = string.sub(sender, 2)
-  entry[#entry + 1] = 's'
-  entry[#entry + 1] = message.sender
-end
-if publisher ~= '' then
-  message.publisher = publisher
-  entry[#entry + 1] = 'p'
-  entry[#entry + 1] = publisher
-end
-if newest then
-  if not isConflated() then
-    redis.call('DEL', newest, kept)
-    redis.call('HSET', meta, 'conflated', epoch)
-  end
-  message.conflationKey = conflationKey
-  entry[#entry + 1] = 'k'
-  entry[#entry + 1] = conflationKey
-  if gone ~= '' then
-    message.gone = true
-    entry[#entry + 1] = 'g'
-    entry[#entry + 1] = gone
-  end
-  local before = redis.call('HGET', newest, conflationKey)
-  if before and tonumber(before) <= base then redis.call('XDEL', kept, before .. '-0') end
-  redis.call('HSET', newest, conflationKey, text(head))
-end
-if keeping == 'none' then
-  redis.call('DEL', log)
-  base, baseId = head, headId
-  redis.call('HSET', meta, 'base', text(base), 'baseId', baseId)
-else
-  redis.call('XADD', log, text(head) .. '-0', unpack(entry))
-end
-redis.call('HSET', meta, 'head', text(head), 'headId', headId)
+write({
+  id = id, json = json, sender = sender, publisher = publisher, keeping = keeping, conflationKey = conflationKey, gone = gone
+}, notice)
 trim()
 keep()
-local place = epoch .. '.' .. text(head) .. '.' .. id
+local at = place()
 if kind == 's' then
-  remember(sequenced, 's', field, place .. ' ' .. digest)
+  remember(sequenced, 's', field, at .. ' ' .. digest)
   remember(last, 'l', client, text(sequence))
   if redis.call('ZCARD', sequenced) > mostKeys then forget(sequenced, 's', redis.call('ZRANGE', sequenced, 0, 0)) end
 elseif kind == 'k' then
-  remember(plain, 'k', field, place .. ' ' .. digest)
+  remember(plain, 'k', field, at .. ' ' .. digest)
 end
-redis.call(publish, notice, cjson.encode({ after = after, message = message }) .. '\\n' .. json)
-return { 'appended', place }
+return { 'appended', at }
 `

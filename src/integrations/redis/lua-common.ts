@@ -39,13 +39,25 @@ local function field(fields, name)
   end
 end
 
+-- There is nothing more to be known of a key. From now on the places of what is kept have other ids.
+local function forget(key, id)
+  redis.call('HDEL', newest, key)
+  redis.call('XDEL', kept, id)
+  redis.call('HINCRBY', meta, 'gone', 1)
+end
+
 -- Of a conflated channel the newest of each key is kept beyond the log.
 local function keepNewest(count)
   for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', count)) do
     local fields = entry[2]
     local key = field(fields, 'k')
     if key and redis.call('HGET', newest, key) .. '-0' == entry[1] then
-      if field(fields, 'g') then redis.call('HDEL', newest, key) else redis.call('XADD', kept, entry[1], unpack(fields)) end
+      -- The head stays, whatever it is: readers have to come to it.
+      if field(fields, 'g') and entry[1] ~= text(head) .. '-0' then
+        forget(key, entry[1])
+      else
+        redis.call('XADD', kept, entry[1], unpack(fields))
+      end
     end
   end
   if redis.call('XLEN', kept) > ${MOST_KEYS} then

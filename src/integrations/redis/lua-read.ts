@@ -13,6 +13,14 @@ local function entryAt(stream, at)
   return redis.call('XRANGE', stream, key, key)[1]
 end
 
+-- The id of what is kept, where a reader may go on from. It is another one since a key was forgotten: who stands there from before that has to be told
+-- by a gap. From the newest that left the log anybody goes on.
+local gone
+local function keptId(offset, fields)
+  gone = gone or redis.call('HGET', meta, 'gone') or ''
+  return (gone == '' or offset == base) and fields[2] or fields[2] .. '-' .. gone
+end
+
 local function idAt(at)
   if at == base then return baseId end
   if at == head then return headId end
@@ -45,13 +53,16 @@ local function startOfNewest()
     if offset == 0 then return head, headId, '' end
     if head - offset >= base then return head - offset, idAt(head - offset), '' end
     local before = redis.call('XREVRANGE', kept, '+', '-', 'COUNT', offset - (head - base) + 1)[offset - (head - base) + 1]
-    if before then return tonumber(string.match(before[1], '^%d+')), before[2][2], '' end
+    if before then
+      local at = tonumber(string.match(before[1], '^%d+'))
+      return at, keptId(at, before[2]), ''
+    end
     return 0, '0', ''
   end
   if place == epoch then
     if offset == 0 then return 0, '0', '' end
     local known = offset < base and entryAt(kept, offset)
-    if known and known[2][2] == id then return offset, id, '' end
+    if known and keptId(offset, known[2]) == id then return offset, id, '' end
   end
   local at, itsId, gap = start()
   if gap ~= '' then return 0, '0', gap end
@@ -123,6 +134,7 @@ local function fill(stream)
       if full then return end
       local offsetText = string.match(entry[1], '^%d+')
       at = tonumber(offsetText)
+      if stream == kept then fields[2] = keptId(at, fields) end
       page[#page + 1] = { offsetText, fields }
     end
     if #entries < count then return end

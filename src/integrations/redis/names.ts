@@ -12,6 +12,8 @@ export interface Names {
   readonly newest: readonly [offsets: string, kept: string]
   /** Hash and sorted sets: the window of publish keys. */
   readonly window: readonly [values: string, sequenced: string, plain: string, last: string]
+  /** Of presence, hash: who is there; sorted set: until when. */
+  readonly leases: readonly [leases: string, ends: string]
   /** Pub/Sub: each append. */
   readonly notice: string
 }
@@ -23,6 +25,7 @@ export const namesOf = (prefix: string, channel: string): Names => {
     log: name('log'),
     newest: [name('newest'), name('kept')],
     window: [name('keys'), name('sequenced'), name('plain'), name('last')],
+    leases: [name('leases'), name('ends')],
     notice: name('notice'),
   }
 }

@@ -1,10 +1,14 @@
 import { dataDigest } from '../../server/digest.ts'
 import type { Environment } from '../../server/environment.ts'
+import { holderDigest } from '../../server/leases.ts'
 import { isPage } from '../../server/store.ts'
 import type {
   Appended,
   AppendRequest,
+  Holder,
   Keep,
+  Leased,
+  LeaseRequest,
   Notice,
   Page,
   PageLimit,
@@ -20,7 +24,7 @@ import { announcements, namesOf } from './names.ts'
 import { openLink } from './open-link.ts'
 import { checkedStoreOptions } from './options.ts'
 import type { RedisStoreOptions } from './options.ts'
-import { appendScript, readScript } from './scripts.ts'
+import { readScript, writingScripts } from './scripts.ts'
 import type { Script } from './scripts.ts'
 
 /** Time of the store beside that of Redis, for tests: ms that are added to it. */
@@ -37,6 +41,7 @@ type Entry = readonly string[]
 export class RedisStore implements Store {
   readonly #link: RedisLink
   readonly #append: Script
+  readonly #lease: Script
   readonly #environment: Skewed
   readonly #prefix: string
   /** How much history is kept, as both scripts take it. */
@@ -49,9 +54,11 @@ export class RedisStore implements Store {
     this.#kept = [messages, ageMs, idleMs].map(String)
     this.#environment = environment
     this.#report = (error, context) => options.onError?.({ error, context })
-    this.#append = appendScript(cluster ? 'SPUBLISH' : 'PUBLISH')
+    const { append, lease } = writingScripts(cluster ? 'SPUBLISH' : 'PUBLISH')
+    this.#append = append
+    this.#lease = lease
     const { clock, turn } = environment
-    const scripts = [this.#append, readScript]
+    const scripts = [append, lease, readScript]
     this.#link = openLink({ url, cluster }, { client, scripts, commandMs, clock, turn, report: this.#report })
   }
 
@@ -67,7 +74,7 @@ export class RedisStore implements Store {
         ...this.#common(),
         json,
         this.#environment.token(6),
-        sender === undefined ? '' : `+${sender}`,
+        senderOf(sender),
         publisher,
         ...keyOf(request.key),
         request.key ? dataDigest(json) : '',
@@ -81,9 +88,26 @@ export class RedisStore implements Store {
     )
     const [kind, position = ''] = reply as Entry
     if (kind === 'unknown' || kind === 'conflict' || kind === 'full') return { kind }
-    const place = parsePosition(position)
-    if (!place) throw new Error(`Redis answered an append with ${JSON.stringify(reply).slice(0, 200)}`)
-    return { kind: 'appended', place, duplicate: kind === 'repeat' }
+    return { kind: 'appended', place: placeOf(position, reply), duplicate: kind === 'repeat' }
+  }
+
+  async lease(channel: string, { holder, leaseMs, holders }: LeaseRequest): Promise<Leased> {
+    const { meta, log, newest, leases, notice } = namesOf(this.#prefix, channel)
+    const reply = await this.#link.run(
+      this.#lease,
+      [meta, log, ...newest, ...leases],
+      [
+        ...this.#common(),
+        this.#environment.token(6),
+        notice,
+        String(leaseMs),
+        String(holders),
+        ...(holder ? holderOf(holder) : ['', '-1', '', '', '', '']),
+      ],
+    )
+    const [kind, position = '', told] = reply as Entry
+    if (kind === 'unknown' || kind === 'full') return { kind }
+    return { kind: 'leased', place: placeOf(position, reply), told: told === '1' }
   }
 
   async read(channel: string, from: ReadFrom, limit: PageLimit): Promise<Page> {
@@ -188,6 +212,22 @@ const messageOf = (entry: Entry, offset: number): StoredMessage => {
     ...(given('g') !== undefined && { gone: true as const }),
   }
 }
+
+/** @throws Error that shows the whole reply, when Redis says something else */
+const placeOf = (position: string, reply: unknown): Place => {
+  const place = parsePosition(position)
+  if (!place) throw new Error(`Redis answered a script with ${JSON.stringify(reply).slice(0, 200)}`)
+  return place
+}
+
+/** Id, sequence, what is told, digest of that, and time of an end. */
+const holderOf = (holder: Holder): string[] => {
+  const { id, sequence = -1, json, sender, untilMs = '' } = holder
+  return [id, String(sequence), json ?? '', senderOf(sender), holderDigest(holder), String(untilMs)]
+}
+
+/** A user may be called ''. */
+const senderOf = (sender: string | undefined): string => (sender === undefined ? '' : `+${sender}`)
 
 /** How a message is kept, its conflation key, and whether there is nothing more to be known of that. */
 const keepingOf = (keep: Keep = 'history'): string[] =>

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { APPEND } from './lua-append.ts'
+import { LEASE } from './lua-lease.ts'
 import { READ } from './lua-read.ts'
 
 export interface Script {
@@ -10,7 +11,11 @@ export interface Script {
 
 export const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') })
 
-/** `SPUBLISH`, in a cluster: the notice stays with the nodes that have the slot of the channel. */
-export const appendScript = (publish: 'PUBLISH' | 'SPUBLISH'): Script =>
-  script(`local publish = '${publish}'\n${APPEND}`)
+/** The scripts that append. `SPUBLISH`, in a cluster: the notice stays with the nodes that have the slot of the channel. */
+export const writingScripts = (
+  publish: 'PUBLISH' | 'SPUBLISH',
+): { readonly append: Script; readonly lease: Script } => {
+  const telling = (lua: string): Script => script(`local publish = '${publish}'\n${lua}`)
+  return { append: telling(APPEND), lease: telling(LEASE) }
+}
 export const readScript = script(READ)
