@@ -41,7 +41,10 @@ for (const { name, transports } of COLUMNS) {
       await page.goto(`${hubServer.url}/elsewhere`)
       await expect.poll(seen, { timeout: 20_000 }).toEqual([])
       await other.evaluate(() => {
-        const { harness, presence } = window as unknown as { harness: typeof window.harness; presence: { members: unknown[] } }
+        const { harness, presence } = window as unknown as {
+          harness: typeof window.harness
+          presence: { members: unknown[] }
+        }
         return harness.until(() => presence.members.length === 0, 'that it is gone')
       })
     },

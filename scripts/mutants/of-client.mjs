@@ -162,4 +162,25 @@ export const OF_CLIENT = [
     replace: 'if (!kind) sub.emit(',
     tests: ['src/client/history.test.ts'],
   },
+  {
+    name: 'those who left while a reader was away stay for it',
+    file: 'src/client/presence.ts',
+    find: 'unseen.forEach(drop)\n',
+    replace: '\n',
+    tests: ['src/testing/scenarios/presence.test.ts'],
+  },
+  {
+    name: 'a page that is put away does not say that it leaves',
+    file: 'src/client/presence.ts',
+    find: 'if (!shown || !live.hello) return',
+    replace: 'if (shown || !live.hello) return',
+    tests: ['src/testing/scenarios/presence.test.ts'],
+  },
+  {
+    name: 'who is seen does not say so again',
+    file: 'src/client/presence.ts',
+    find: 'if (!shown || busy) return Infinity',
+    replace: 'if (!shown || busy || dueMs) return Infinity',
+    tests: ['src/testing/scenarios/presence.test.ts'],
+  },
 ]

@@ -140,4 +140,32 @@ export const OF_HUB = [
     replace: 'if (this.#isEnded()) return',
     tests: ['src/server/history.test.ts'],
   },
+  {
+    name: 'a publish that was held up brings back who has left',
+    file: 'src/server/leases.ts',
+    find: "if (known && sequence < known.sequence) return 'nothing'",
+    replace: "if (known && sequence < 0) return 'nothing'",
+    tests: ['src/server/memory-store.test.ts'],
+  },
+  {
+    name: 'a hub does not look who has left',
+    file: 'src/server/presence.ts',
+    find: 'this.#cancel ??= this.#arm()',
+    replace: 'this.#cancel ??= null',
+    tests: ['src/server/presence.test.ts'],
+  },
+  {
+    name: 'anybody may be seen where others may not read',
+    file: 'src/server/authorize.ts',
+    find: "this.check({ user, action: 'subscribe', channel: seenOn })",
+    replace: 'this.#permission(true, question)',
+    tests: ['src/server/presence.test.ts'],
+  },
+  {
+    name: 'who was away while somebody left and was forgotten goes on without a gap',
+    file: 'src/server/newest-of-each.ts',
+    find: 'return this.#gone > 0 ? ',
+    replace: 'return this.#gone < 0 ? ',
+    tests: ['src/server/memory-store.test.ts'],
+  },
 ]

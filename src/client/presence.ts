@@ -8,8 +8,6 @@ import type { Member, Presence, PresenceEvents, PresenceOf } from './presence-ty
 import { check, createSubscription } from './public-subscription.ts'
 import type { Message, Subscription } from './types.ts'
 
-/** How often a client says that it is still there: three times in the life of a lease (PROTOCOL.md §8.14). */
-const RENEW_MS = 25_000
 /** More than a hub shows. */
 const MAX_MEMBERS = 10_000
 
@@ -30,7 +28,7 @@ interface Part {
 export const createPresence = (client: object): PresenceOf => {
   const env = internals.get(client)
   if (!env) throw new TypeError('client: it was not made by createClient of this package')
-  const { clock, live, outbox } = env
+  const { clock, live, outbox, timing } = env
   const presences = new WeakMap<Of, Presence>()
   /** Of subscriptions that go on. */
   const open = new Set<Part>()
@@ -109,7 +107,7 @@ export const createPresence = (client: object): PresenceOf => {
     const say = async (what: typeof shown): Promise<void> => {
       busy++
       try {
-        dueMs = clock.now() + RENEW_MS
+        dueMs = clock.now() + timing.presenceMs
         await outbox.publish(name, what ?? null, {})
       } catch (error) {
         const { retryable, code } = error as HoldfastError

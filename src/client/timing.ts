@@ -19,4 +19,5 @@ export const TIMING: TimingOptions = {
   holdMs: 25_000,
   pollIntervalMs: 5_000,
   resendMs: 100_000,
+  presenceMs: 25_000,
 }

@@ -242,6 +242,8 @@ export interface TimingOptions {
   readonly pollIntervalMs: number
   /** Publishes are sent again for so long after their first send. @default 100000 */
   readonly resendMs: number
+  /** How often a client that is seen on a channel says so again; the hub forgets it after 75 s. @default 25000 */
+  readonly presenceMs: number
 }
 
 export interface CommonOptions {

@@ -51,4 +51,5 @@ export const TIMING: TimingOptions = {
   holdMs: 2_500,
   pollIntervalMs: 300,
   resendMs: 30_000,
+  presenceMs: 8_000,
 }

@@ -61,6 +61,7 @@ export class Fleet {
       const settings = {
         port,
         anonymous: 'all',
+        presence: ['*'],
         allowMissingOrigin: true,
         trustProxy: 1,
         redisUrl: `redis://127.0.0.1:${redisPorts[index]}`,

@@ -24,10 +24,12 @@ const patientAtFirst = (store: Store): Store => {
       await check()
     }
   }
+  const lease = store.lease?.bind(store)
   return {
     append: (...append) => store.append(...append),
     read: (...read) => store.read(...read),
     watch: (...watch) => store.watch(...watch),
+    ...(lease && { lease: (channel, request) => lease(channel, request) }),
     announce: (text) => store.announce(text),
     hear: (heard) => store.hear(heard),
     close: () => store.close(),
