@@ -244,7 +244,8 @@ export const createRegistry = (live: RegistryEnv): Registry => {
           }
           sub.held = []
         }
-        if (!sub.behind) sub.caughtUp?.()
+        // Not by a link that is not so far.
+        if (sub.caughtUp && samePlace(ask.at, sub.position)) sub.caughtUp()
       }
     },
     gap(ask, { channel, from, to, ref, reason, kind }) {
