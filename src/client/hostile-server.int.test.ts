@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -150,6 +151,27 @@ describe('§9 an answer of 50 MB ends with a typed error, and is not kept', () =
   })
 })
 
+describe('§10 what is said to be encoded in ways that nobody asked for', () => {
+  it.each([
+    ['gzip a thousand times', Array(1_000).fill('gzip').join(', ')],
+    ['gzip twice, and it is once', 'gzip, gzip'],
+    ['nothing that there is', 'x-none'],
+    ['brotli, and it is gzip', 'br'],
+  ])('%s: it is not the hub, and afterwards it goes on', async (_, encoding) => {
+    const body = gzipSync('[{"type":"heartbeat"}]')
+    await overEach(OVER_HTTP, async (name) => {
+      const { server, client, reach, heal } = await start(({ streamed, response }) => {
+        const type = streamed ? 'text/event-stream' : CONTENT_TYPE
+        response?.writeHead(200, { 'content-type': type, 'content-encoding': encoding }).end(body)
+      }, name)
+      await reach('waiting')
+      expect(endsOf(client).length).toBeGreaterThan(0)
+      expect(server.seized).toBeLessThanOrEqual(3)
+      await heal()
+    })
+  })
+})
+
 it('§9 a stream that ends before its last empty line is cut, and its last event was none', async () => {
   const { client, got, reach, heal } = await start(({ hello, response }) => {
     const run = { type: 'run', channel: 'c', after: 'E.0.0', ref: hello.channels?.[0]?.ref, messages: [] }
@@ -219,6 +241,34 @@ describe('what is not even HTTP or WebSocket as it should be', () => {
     // `fetch` follows 20 of them, and three rounds start in a second.
     expect(requests).toBeLessThanOrEqual(3 * 21)
   })
+
+  it.each(['0', '7', '16', '99', 'x', '15; server_max_window_bits=15'])(
+    '§10 a 101 with the extension permessage-deflate; server_max_window_bits=%s is no link',
+    async (bits) => {
+      let handshakes = 0
+      const server = createServer((_, response) => response.writeHead(404).end())
+      server.on('upgrade', ({ headers }, socket) => {
+        handshakes++
+        const key = `${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`
+        socket.on('error', () => undefined)
+        socket.write(
+          [
+            'HTTP/1.1 101 Switching Protocols',
+            'Upgrade: websocket',
+            'Connection: Upgrade',
+            `Sec-WebSocket-Accept: ${createHash('sha1').update(key).digest('base64')}`,
+            'Sec-WebSocket-Protocol: holdfast.1',
+            `Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=${bits}`,
+            '\r\n',
+          ].join('\r\n'),
+        )
+      })
+      const { client } = connect(await listen(server), [webSocket({ WebSocket })])
+      await expect.poll(() => client.state.name, { timeout: 8_000 }).toBe('waiting')
+      expect(handshakes).toBeGreaterThan(0)
+      expect(new Set(endsOf(client).map(({ code }) => code))).toEqual(new Set(['failed']))
+    },
+  )
 
   it.each([['another'], [undefined]])(
     '§5.1 a 101 with the subprotocol %s is no link, and nothing is said on it',
