@@ -158,6 +158,27 @@ describe('§8.14 presence at a hub', () => {
   })
 })
 
+it('a store that is away is asked once a round, and each time for another channel', async () => {
+  const clock = new FakeClock()
+  const store = new MemoryStore({}, fakeEnvironment(clock))
+  const lease = store.lease.bind(store)
+  const asked: string[] = []
+  let isAway = false
+  store.lease = (channel, request) => {
+    if (!isAway) return lease(channel, request)
+    asked.push(channel.slice(PRESENCE.length))
+    return Promise.reject(new Error('down'))
+  }
+  const { hub, come } = setUp({ store, limits: { presenceSweepMs: 1000 } })
+  for (const room of ['room1', 'room2', 'room3']) await come().say({ data: room }, PRESENCE + room)
+  isAway = true
+  await hub.clock.advance(6000)
+  expect(new Set(asked)).toEqual(new Set(['room1', 'room2', 'room3']))
+  expect(asked.length).toBeLessThanOrEqual(12)
+  expect(hub.failures).toHaveLength(asked.length)
+  await hub.close()
+})
+
 describe('limits of presence', () => {
   it('presenceBytes: at the limit it is shown, past it refused', async () => {
     const { come } = setUp({ limits: { presenceBytes: 20 } })

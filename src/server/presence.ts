@@ -118,6 +118,10 @@ export class Presence {
         await this.look(channel)
       } catch (error) {
         report(error, 'looking who has left')
+        // The store is away: the others would fare no better. Next time they come before this one.
+        const usedMs = this.#used.get(channel)
+        if (usedMs !== undefined && this.#used.delete(channel)) this.#used.set(channel, usedMs)
+        break
       }
     }
     this.#cancel = this.#used.size > 0 && !this.#closed ? this.#arm() : null

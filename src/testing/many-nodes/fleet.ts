@@ -39,6 +39,8 @@ export interface FleetOptions {
   readonly limits?: Partial<HubLimits> | undefined
   /** Time that Redis has for an answer. @default scaled */
   readonly redisMs?: number | undefined
+  /** Longest time from SIGTERM to the exit. @default scaled */
+  readonly drainSeconds?: number | undefined
 }
 
 /** Hubs as processes behind nginx, which has deploy/nginx.conf: each request goes to the next hub. */
@@ -53,7 +55,8 @@ export class Fleet {
     this.#folder = folder
   }
 
-  static async start({ program, redisPorts, limits = HUB_LIMITS, redisMs = REDIS_MS }: FleetOptions): Promise<Fleet> {
+  static async start(options: FleetOptions): Promise<Fleet> {
+    const { program, redisPorts, limits = HUB_LIMITS, redisMs = REDIS_MS, drainSeconds = DRAIN_SECONDS } = options
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-fleet-'))
     const ports = Object.values(await freePorts(redisPorts.map((_, index) => `hub${index}`)))
     const starting = ports.map((port, index) => {
@@ -67,7 +70,7 @@ export class Fleet {
         redisUrl: `redis://127.0.0.1:${redisPorts[index]}`,
         redisPrefix: PREFIX,
         historyMessages: 10_000,
-        drainSeconds: DRAIN_SECONDS,
+        drainSeconds,
         metricsPort: 0,
         limits,
       }
