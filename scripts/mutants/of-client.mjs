@@ -32,8 +32,8 @@ export const OF_CLIENT = [
   {
     name: 'runs of a lost branch are held for ever',
     file: 'src/client/subscriptions.ts',
-    find: '        sub.held = []\n      }',
-    replace: '      }',
+    find: '          sub.held = []\n        }',
+    replace: '        }',
     tests: ['src/client/subscriptions.test.ts'],
   },
   {
@@ -161,6 +161,13 @@ export const OF_CLIENT = [
     find: 'if (!kind || sub.start) sub.emit(',
     replace: 'if (!kind) sub.emit(',
     tests: ['src/client/history.test.ts'],
+  },
+  {
+    name: 'a link that is not so far says that all are named',
+    file: 'src/client/subscriptions.ts',
+    find: 'sub.caughtUp && samePlace(ask.at, sub.position)',
+    replace: 'sub.caughtUp && !sub.behind',
+    tests: ['src/client/caught-up.test.ts'],
   },
   {
     name: 'those who left while a reader was away stay for it',
