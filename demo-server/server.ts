@@ -63,7 +63,7 @@ export async function startDemoServer(options: DemoServerOptions = {}): Promise<
   const hub = createHub<DemoChannels>({
     store,
     authorize: ({ action, channel }) => mayUse(action, channel),
-    presence: ['chat:*', 'lab:*'],
+    presence: ['chat:*'],
     ...(publicUrl === undefined ? {} : { origins: [publicUrl] }),
     ...options.hub,
   })

@@ -7,5 +7,5 @@ import { SCALE } from './timing.ts'
 export const startHubServer = ({ sweepMs = 500 / SCALE, messages = 20_000 } = {}): Promise<DemoServer> => {
   const store = memoryStore({ messages, ageMs: 3_600_000 })
   const limits = { heartbeatMinMs: 300, sweepMs, tailMessages: Math.min(messages, 1_000) }
-  return startDemoServer({ port: 0, feeds: false, hub: { store, limits }, maxWeathers: 1_000 })
+  return startDemoServer({ port: 0, feeds: false, hub: { store, limits, presence: ['lab:*'] }, maxWeathers: 1_000 })
 }

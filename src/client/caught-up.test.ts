@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest'
 import type { GapFrame, Run } from '../protocol/frames.ts'
-import { createRegistry } from './subscriptions.ts'
-import type { Sub } from './subscriptions.ts'
+import { createRegistry, newSub } from './subscriptions.ts'
 
 const position = (offset: number): string => `E.${offset}.${offset === 0 ? '0' : `m${offset}`}`
 const runOf = (after: number, offsets: readonly number[], facts: Partial<Run> = {}): Run => ({
@@ -24,20 +23,14 @@ const GAP: GapFrame = {
 /** A subscription that reads a conflated channel from its beginning. */
 const setUp = () => {
   const told: string[] = []
-  const sub: Sub = {
+  const sub = newSub({
     channel: 'a',
     start: 'earliest',
     position: null,
-    state: { name: 'pending' },
-    behind: false,
-    paused: false,
-    held: [],
-    sinceMs: 0,
-    limit: undefined,
     emit: (event) => told.push(event),
     moved: () => told.push('moved'),
     caughtUp: () => told.push('caught up'),
-  }
+  })
   const registry = createRegistry({
     hub: { publisher: 'me', timeMs: 0 },
     sessions: new Map([[1, null]]),

@@ -9,12 +9,7 @@ import { createReader } from './reading.ts'
 import type { ClientEvents, Client, Message } from './types.ts'
 
 /** What a client is made of, for what is made around it. */
-export interface Internals extends Driver, SubscriptionEnv {
-  /** Called before the links go: the page is put away, or the application disconnects or closes. */
-  readonly partings: (() => void)[]
-}
-
-export const internals = new WeakMap<object, Internals>()
+export const internals = new WeakMap<object, Driver & SubscriptionEnv>()
 
 /** Puts the parts together. `listenToPage` tells what the page does; it returns the undo. */
 export const assembleClient = <Ch extends object>(
@@ -46,9 +41,8 @@ export const assembleClient = <Ch extends object>(
     if (auto && live.state.name === 'idle') driver.dispatch({ type: 'connect' })
   }
 
-  const subscriptionEnv: Internals = {
+  const subscriptionEnv: Driver & SubscriptionEnv = {
     ...driver,
-    partings: [],
     add(sub) {
       checkOpen()
       this.registry.add(sub)
@@ -58,7 +52,7 @@ export const assembleClient = <Ch extends object>(
     report,
   }
 
-  const part = (): void => subscriptionEnv.partings.forEach((parting) => parting())
+  const part = (): void => driver.parts.forEach((each) => each.parting?.())
 
   const stopListening = parts.listenToPage((signal) => {
     const { carrier, state } = live

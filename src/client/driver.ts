@@ -35,10 +35,17 @@ export interface DriverEnv extends Parts {
   readonly emitter: Emitter<ClientEvents>
 }
 
+/** What is pumped in each step. */
+export interface Part {
+  /** Returns the clock at which it is to be called again. */
+  pump(): number
+  /** Called before the links go: the page is put away, or the application disconnects or closes. */
+  parting?(): void
+}
+
 /** The running client, with all that a link of it needs. */
 export interface Driver extends SessionEnv {
-  /** What is pumped in each step. It returns the clock at which it is to be called again. */
-  readonly parts: { pump(): number }[]
+  readonly parts: Part[]
   /** The transport of short reads, where there is one. */
   readonly reader: Transport | undefined
   /** How to say something when the page goes. */
@@ -233,7 +240,7 @@ export const createDriver = (env: DriverEnv): Driver => {
       }),
   })
 
-  const parts = [outbox, catchUp]
+  const parts: Part[] = [outbox, catchUp]
 
   const end = (link: number, ended: LinkEnd): void => {
     sessions.delete(link)

@@ -3,6 +3,7 @@ import { isChannelName } from '../protocol/channel-name.ts'
 import { PRESENCE } from '../protocol/frames.ts'
 import type { PresenceEntry } from '../protocol/frames.ts'
 import { internals } from './client.ts'
+import type { Part } from './driver.ts'
 import { createEmitter } from './emitter.ts'
 import type { Member, Presence, PresenceEvents, PresenceOf } from './presence-types.ts'
 import { check, createSubscription } from './public-subscription.ts'
@@ -13,13 +14,8 @@ const MAX_MEMBERS = 10_000
 
 type Of = Pick<Subscription, 'channel' | 'state' | 'on'>
 
-/** What the client does for one subscription. */
-interface Part {
-  /** Says that it is still there when it is time; returns the clock at which it is to be called again. */
-  pump(): number
-  /** The links go, for now or for good. */
-  parting(): void
-}
+/** What the client does for one subscription: it says that it is still there when it is time, and at the end that it goes. */
+type Seen = Required<Part>
 
 /**
  * The presence of a client's subscriptions, for those of `holdfast/core`: `createPresence(client)(subscription)`. To be seen is a publish that is repeated,
@@ -31,9 +27,11 @@ export const createPresence = (client: object): PresenceOf => {
   const { clock, live, outbox, timing } = env
   const presences = new WeakMap<Of, Presence>()
   /** Of subscriptions that go on. */
-  const open = new Set<Part>()
-  env.parts.push({ pump: () => Math.min(...[...open].map((part) => part.pump())) })
-  env.partings.push(() => open.forEach((part) => part.parting()))
+  const open = new Set<Seen>()
+  env.parts.push({
+    pump: () => Math.min(...[...open].map((part) => part.pump())),
+    parting: () => open.forEach((part) => part.parting()),
+  })
 
   const create = (subscription: Of): Presence => {
     const { channel } = subscription
@@ -43,7 +41,8 @@ export const createPresence = (client: object): PresenceOf => {
     const known = new Map<string, Member>()
     /** Those who were there before a gap, and have not been named after it. */
     let unseen = new Set<string>()
-    let members: readonly Member[] = []
+    /** Made when it is asked for, and until the next change. */
+    let members: readonly Member[] | undefined
     /** What is shown of this client. */
     let shown: { readonly data: unknown } | undefined
     /** Clock at which that is said again. */
@@ -54,7 +53,7 @@ export const createPresence = (client: object): PresenceOf => {
     let stopReading = (): void => {}
 
     const tell = (event: 'join' | 'update' | 'leave', member: Member): void => {
-      members = [...known.values()]
+      members = undefined
       emitter.emit(event, member)
     }
     const drop = (id: string): void => {
@@ -119,7 +118,7 @@ export const createPresence = (client: object): PresenceOf => {
         env.step()
       }
     }
-    const part: Part = {
+    const part: Seen = {
       pump() {
         if (!shown || busy) return Infinity
         if (dueMs > clock.now()) return dueMs
@@ -154,7 +153,7 @@ export const createPresence = (client: object): PresenceOf => {
     return {
       get members() {
         void read()
-        return members
+        return (members ??= [...known.values()])
       },
       get ready() {
         return read()

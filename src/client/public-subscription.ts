@@ -3,6 +3,7 @@ import type { Start } from '../protocol/frames.ts'
 import { isChannelName } from '../protocol/channel-name.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
 import { createEmitter } from './emitter.ts'
+import { newSub } from './subscriptions.ts'
 import type { Registry, Sub, SubEvents } from './subscriptions.ts'
 import type { Message, Position, SubscribeOptions, Subscription } from './types.ts'
 
@@ -67,18 +68,7 @@ export const createSubscription = (
     env.registry.remove(sub, null)
     env.step()
   }
-  const sub: Sub = {
-    channel,
-    ...start,
-    state: { name: 'pending' },
-    behind: false,
-    paused: false,
-    held: [],
-    sinceMs: 0,
-    limit: undefined,
-    emit: emitter.emit,
-    ...given,
-  }
+  const sub = newSub({ channel, ...start, emit: emitter.emit, ...given })
   env.add(sub)
   if (signal?.aborted) unsubscribe()
   else signal?.addEventListener('abort', unsubscribe)

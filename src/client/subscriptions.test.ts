@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { GapFrame, Run, Start, WireMessage } from '../protocol/frames.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
 import { createEmitter } from './emitter.ts'
-import { createRegistry } from './subscriptions.ts'
+import { createRegistry, newSub } from './subscriptions.ts'
 import type { Sub, SubEvents } from './subscriptions.ts'
 import type { Gap, Message } from './types.ts'
 
@@ -41,18 +41,7 @@ const taker = (start: Start, onMessage: (message: Message) => void = () => undef
     messages.push(message)
     onMessage(message)
   })
-  const sub: Sub = {
-    channel: 'a',
-    start: position ? null : start,
-    position,
-    state: { name: 'pending' },
-    behind: false,
-    paused: false,
-    held: [],
-    sinceMs: 0,
-    limit: undefined,
-    emit: emitter.emit,
-  }
+  const sub = newSub({ channel: 'a', start: position ? null : start, position, emit: emitter.emit })
   return { sub, got, gaps, messages }
 }
 

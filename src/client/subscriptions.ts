@@ -34,13 +34,23 @@ export interface Sub {
   /** Messages older than this hub time are history. */
   sinceMs: number
   /** Most messages of one page, when its buffer is small. */
-  readonly limit: number | undefined
+  readonly limit?: number | undefined
   readonly emit: Emitter<SubEvents>['emit']
   /** The position moved over a gap. What is newest follows, of a channel that is no log. */
   readonly moved?: () => void
   /** It has everything that there was when it was asked for. */
   readonly caughtUp?: () => void
 }
+
+/** A subscription that has nothing yet. */
+export const newSub = (facts: Pick<Sub, 'channel' | 'start' | 'position' | 'emit'> & Partial<Sub>): Sub => ({
+  state: { name: 'pending' },
+  behind: false,
+  paused: false,
+  held: [],
+  sinceMs: 0,
+  ...facts,
+})
 
 /** One channel request of one link, and what came of it. */
 export interface Ask {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { HoldfastError } from '../base/errors.ts'
 import type { Counters } from './counters.ts'
+import { dropOldest } from './drop-oldest.ts'
 import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import { OWN, repliesOf } from '../protocol/frames.ts'
@@ -178,11 +179,6 @@ export class Authorizer {
   #keep(key: string, kept: Kept): void {
     this.#kept.delete(key)
     this.#kept.set(key, kept)
-    if (this.#kept.size > this.#context.limits.permissions) {
-      for (const oldest of this.#kept.keys()) {
-        this.#kept.delete(oldest)
-        break
-      }
-    }
+    if (this.#kept.size > this.#context.limits.permissions) dropOldest(this.#kept)
   }
 }

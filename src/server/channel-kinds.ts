@@ -1,5 +1,5 @@
 import { PRESENCE } from '../protocol/frames.ts'
-import { fitsPattern, readPattern } from './channel-pattern.ts'
+import { fitsPattern, readSharedPattern } from './channel-pattern.ts'
 import type { ChannelPattern } from './channel-pattern.ts'
 import type { Keep } from './store.ts'
 
@@ -59,10 +59,8 @@ const readKind = (rule: ChannelKind, index: number): { pattern: ChannelPattern; 
   if (rule.by !== undefined && (rule.kind !== 'conflated' || typeof rule.by !== 'string' || rule.by === '')) {
     fail('by is for the kind conflated: the name of a field of the data')
   }
-  const { channel } = given as Fields
-  if (typeof channel === 'string' && channel.includes('{')) fail('a kind is the same for all users: no {userId} here')
   try {
-    return { pattern: readPattern(rule.channel), rule: { ...rule } }
+    return { pattern: readSharedPattern(rule.channel, 'a kind'), rule: { ...rule } }
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error))
   }

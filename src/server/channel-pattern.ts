@@ -22,6 +22,14 @@ export const readPattern = (text: unknown): ChannelPattern => {
   return pieces.map(readPiece)
 }
 
+/** The same without `{userId}`. `what`: what the pattern is for. @throws TypeError that says what is wrong */
+export const readSharedPattern = (text: unknown, what: string): ChannelPattern => {
+  if (typeof text === 'string' && text.includes('{')) {
+    throw new TypeError(`${what} is the same for all users: no {userId} here`)
+  }
+  return readPattern(text)
+}
+
 const readPiece = (text: string): Piece =>
   text.split(/(\{\w+\})/).map((part, index) => {
     if (index % 2 === 0) return part

@@ -1,4 +1,5 @@
 import { dataDigest } from './digest.ts'
+import { dropOldest } from './drop-oldest.ts'
 import type { Holder, LeaseRequest } from './store.ts'
 
 /** So long it is remembered that somebody left: longer than a client sends a publish again (PROTOCOL.md §8.5). */
@@ -48,7 +49,7 @@ export class Leases {
       if (!lease) return 'nothing'
       this.#there.delete(id)
       this.#left.set(id, { sequence, untilMs: nowMs + LEFT_MS })
-      if (this.#left.size > holders) for (const oldest of [...this.#left.keys()].slice(0, 1)) this.#left.delete(oldest)
+      if (this.#left.size > holders) dropOldest(this.#left)
       return 'gone'
     }
     if (!lease && this.#there.size >= holders) return 'full'

@@ -1,8 +1,9 @@
 import type { HoldfastError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import { OWN, PRESENCE } from '../protocol/frames.ts'
-import { fitsPattern, readPattern } from './channel-pattern.ts'
+import { fitsPattern, readSharedPattern } from './channel-pattern.ts'
 import type { ChannelPattern } from './channel-pattern.ts'
+import { dropOldest } from './drop-oldest.ts'
 import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import type { AppendRequest, Holder, Leased, LeaseRequest, Store } from './store.ts'
@@ -17,11 +18,7 @@ export const presenceRules = (patterns: readonly string[] = []): ((channel: stri
   if (!isList) throw new TypeError('holdfast: presence must be an array of patterns of channels')
   const read = (text: string, index: number): ChannelPattern => {
     try {
-      const given: unknown = text
-      if (typeof given === 'string' && given.includes('{')) {
-        throw new TypeError('presence is the same for all users: no {userId} here')
-      }
-      return readPattern(text)
+      return readSharedPattern(text, 'presence')
     } catch (error) {
       throw new TypeError(`holdfast: presence[${index}]: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
@@ -91,8 +88,7 @@ export class Presence {
     if (this.#closed || presenceOf(channel) === undefined) return
     this.#used.delete(channel)
     this.#used.set(channel, this.#context.clock.now())
-    if (this.#used.size > MOST_CHANNELS)
-      for (const oldest of [...this.#used.keys()].slice(0, 1)) this.#used.delete(oldest)
+    if (this.#used.size > MOST_CHANNELS) dropOldest(this.#used)
     this.#cancel ??= this.#arm()
   }
 

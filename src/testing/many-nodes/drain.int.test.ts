@@ -5,6 +5,7 @@ import { describeWith } from '../describe-with.ts'
 import { openClient } from '../fault-matrix/clients.ts'
 import { startRedisParts } from '../fault-matrix/redis-log.ts'
 import { keepResult } from '../keep-result.ts'
+import { mostInASecond } from '../most-in-a-second.ts'
 import { backEnd } from './back-end.ts'
 import { buildHubProgram } from './build-hub-program.ts'
 import type { HubProgram } from './build-hub-program.ts'
@@ -16,9 +17,6 @@ const WINDOW_MS = 5_000
 const READERS = process.env['FULL'] ? 300 : 120
 /** Longer than anything takes on a slow machine: it bounds a failure, it measures nothing. */
 const BOUND = { timeout: 60_000, interval: 20 }
-
-const mostInASecond = (times: readonly number[]): number =>
-  Math.max(0, ...times.map((from) => times.filter((ms) => ms >= from && ms < from + 1_000).length))
 
 const read = (url: string, transport: TransportName) => {
   const client = openClient(url, [transport], { timing: TIMING, firstRead: false })

@@ -25,7 +25,7 @@ const come = (url: string, names: readonly TransportName[]) => {
 
 /** Says that somebody is there, once and never again, as a program that dies at once. */
 const appear = async (url: string, name: string): Promise<void> => {
-  const client = Array.from({ length: 22 }, () => 'x').join('')
+  const client = 'x'.repeat(22)
   const batch = [
     { type: 'hello', protocol: 1, nonce: 'nonce-0', client },
     { type: 'publish', channel: '$presence:room', sequence: 1, data: { data: name } },

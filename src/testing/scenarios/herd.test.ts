@@ -1,15 +1,11 @@
 import { expect, it } from 'vitest'
 import { FakeClock } from '../fake-clock.ts'
+import { mostInASecond } from '../most-in-a-second.ts'
 import { createVirtualClient } from '../virtual-client.ts'
 import { createVirtualNetwork } from '../virtual-network.ts'
 
-const WINDOW_MS = 1_000
 /** A full run has as many readers as the clause says, and other transports. Of few readers the luckiest second has more. */
 const full = Boolean(process.env['FULL'])
-
-/** The most of these times that lie in one second. */
-const mostInASecond = (times: readonly number[]): number =>
-  Math.max(...times.map((fromMs) => times.filter((ms) => ms >= fromMs && ms < fromMs + WINDOW_MS).length))
 
 it.each([
   ['websocket', full ? 1_000 : 400, 100, 0.25],
