@@ -58,6 +58,8 @@ export default defineConfig({
               include: unit,
               exclude: [`**/*${INTEGRATION}`],
               execArgv: ['--disable-proto=throw'],
+              // They share no state but that of modules, which have none that a test changes: a quarter of the time is importing.
+              isolate: false,
             },
           },
           {

@@ -1,4 +1,4 @@
-import { expect, test } from './hub-fixture.ts'
+import { expect, test } from './kept-page-fixture.ts'
 import { COLUMNS, flow, installHarness, upTo } from './page-harness.ts'
 
 const MISSED = 10_000

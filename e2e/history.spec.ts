@@ -1,5 +1,5 @@
 import type { Match } from 'holdfast/testing'
-import { expect, test } from './hub-fixture.ts'
+import { expect, test } from './kept-page-fixture.ts'
 import { COLUMNS, installHarness, upTo } from './page-harness.ts'
 
 const COUNT = 95

@@ -1,4 +1,4 @@
-import { expect, test } from './hub-fixture.ts'
+import { expect, test } from './kept-page-fixture.ts'
 import { COLUMNS, installHarness, upTo } from './page-harness.ts'
 
 for (const { name, transports } of COLUMNS) {

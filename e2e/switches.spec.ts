@@ -1,5 +1,6 @@
-import { expect, onTransport, received, seenBy, startClient, test } from './hub-fixture.ts'
+import { onTransport, received, seenBy, startClient } from './hub-fixture.ts'
 import type { Room } from './hub-fixture.ts'
+import { expect, test } from './kept-page-fixture.ts'
 import { flow, upTo } from './page-harness.ts'
 
 const LADDER = ['websocket', 'sse', 'long-poll', 'poll'] as const

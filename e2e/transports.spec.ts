@@ -1,4 +1,4 @@
-import { expect, test } from './hub-fixture.ts'
+import { expect, test } from './kept-page-fixture.ts'
 import { COLUMNS, flow, installHarness, openPage, upTo } from './page-harness.ts'
 import type { Recording } from './page-harness.ts'
 

@@ -8,6 +8,13 @@ interface Since<T> {
   readonly value: T
 }
 
+/** One message of the log: where it came, and on which line. */
+interface Append {
+  readonly line: number
+  readonly key: string
+  readonly position: Place
+}
+
 /** What held at a line; the list is in the order of its lines. */
 const latest = <T>(list: readonly Since<T>[] = [], line: number): T | undefined => {
   let low = 0
@@ -29,9 +36,8 @@ const push = <T>(lists: Map<string, Since<T>[]>, key: string, line: number, valu
 /** What was in the log of one channel, and when. */
 export class ChannelTruth {
   readonly findings: Finding[] = []
-  /** By position, of all branches: the key, and the line of the append. */
-  readonly #appends = new Map<string, Since<string>>()
-  readonly #positions = new Map<string, Place>()
+  /** By id, of all branches: where, the key, and the line of the append. */
+  readonly #appends = new Map<string, Append>()
   /** Where each key was appended last. */
   readonly #keys = new Map<string, Place>()
   /** The id at each offset, newest branch; an offset is `epoch.offset`. */
@@ -45,7 +51,7 @@ export class ChannelTruth {
 
   append(line: number, key: string, position: Place): void {
     const { epoch, offset, id } = position
-    const earlier = this.#positions.get(id)
+    const earlier = this.#appends.get(id)?.position
     const last = this.#offsets.get(epoch) ?? 0
     const same = this.#keys.get(key)
     this.#keys.set(key, position)
@@ -70,8 +76,7 @@ export class ChannelTruth {
         what: `${formatPosition(position)} is appended after offset ${last}`,
       })
     }
-    this.#appends.set(formatPosition(position), { line, value: key })
-    this.#positions.set(id, position)
+    this.#appends.set(id, { line, key, position })
     this.#offsets.set(epoch, offset)
     this.mention(line, position)
     // A process that is going down may still append to its own life of the log.
@@ -104,7 +109,7 @@ export class ChannelTruth {
   }
 
   keyOf(position: Place): string | undefined {
-    return this.#appends.get(formatPosition(position))?.value
+    return this.#at(position)?.key
   }
 
   headAt(line: number): Place | undefined {
@@ -124,10 +129,15 @@ export class ChannelTruth {
   /** The position belongs to a tail that has been lost up to `line`. */
   isForked(position: Place, line: number): boolean {
     const { epoch, offset } = position
-    const appended = this.#appends.get(formatPosition(position))?.line ?? 0
-    return (this.#forks.get(epoch) ?? []).some(
-      (fork) => fork.line > appended && fork.line <= line && offset > fork.value,
-    )
+    const forks = this.#forks.get(epoch)
+    if (!forks) return false
+    const appended = this.#at(position)?.line ?? 0
+    return forks.some((fork) => fork.line > appended && fork.line <= line && offset > fork.value)
+  }
+
+  #at(position: Place): Append | undefined {
+    const append = this.#appends.get(position.id)
+    return append?.position.offset === position.offset && append.position.epoch === position.epoch ? append : undefined
   }
 
   #isAboveFork(epoch: string, offset: number): boolean {

@@ -24,7 +24,8 @@ interface Acked {
 /** Holes larger than that are told apart from repeats no more. */
 const MAX_SKIPPED = 10_000
 
-type Report = (rule: HistoryRule, line: number, what: string) => void
+/** Words are made only for what is reported: there are thousands of lines, and next to no findings. */
+type Report = (rule: HistoryRule, line: number, what: string | (() => string)) => void
 
 const isAhead = (a: Place, b: Place): boolean => a.epoch === b.epoch && a.offset > b.offset
 
@@ -36,7 +37,7 @@ const judgeReaders = (lines: readonly HistoryLine[], truth: Truth, report: Repor
   const onDeliver = (line: number, sub: string, reader: Reader, position: Place): void => {
     const { at } = reader
     const channel = truth.channel(reader.channel)
-    const here = `${sub} stands at ${formatPosition(at)} and gets ${formatPosition(position)}`
+    const here = () => `${sub} stands at ${formatPosition(at)} and gets ${formatPosition(position)}`
     // What was under way when the tail was lost may still come.
     const forked = channel.isForked(at, line) && !channel.isForked(position, line)
     if (position.epoch !== at.epoch) report('silent-epoch-change', line, here)
@@ -57,12 +58,12 @@ const judgeReaders = (lines: readonly HistoryLine[], truth: Truth, report: Repor
   const onGap = (line: number, sub: string, reader: Reader, gap: HistoryLine & { type: 'gap' }): void => {
     const { from, to, reason } = gap
     const channel = truth.channel(reader.channel)
-    const here = `${sub}: gap ${reason} from ${formatPosition(from)} to ${formatPosition(to)}`
+    const here = () => `${sub}: gap ${reason} from ${formatPosition(from)} to ${formatPosition(to)}`
     const forked = channel.isForked(from, line)
     const first = channel.firstAt(to.epoch, line)
-    const begins = `${here}, but history begins at ${first}`
+    const begins = () => `${here()}, but history begins at ${first}`
     if (!samePlace(from, reader.at)) {
-      report('gap-from-mismatch', line, `${here}, but it stands at ${formatPosition(reader.at)}`)
+      report('gap-from-mismatch', line, `${here()}, but it stands at ${formatPosition(reader.at)}`)
     } else if (from.epoch === to.epoch && !forked) {
       if (!isAhead(to, from)) report('gap-not-forward', line, here)
       else if (reason !== 'limit' && first <= from.offset + 1) report('false-gap', line, begins)
@@ -115,10 +116,10 @@ const judgePublishes = (lines: readonly HistoryLine[], truth: Truth, report: Rep
       const { position, hash, sub } = entry
       const key = truth.channel(subs.get(sub) ?? '').keyOf(position)
       const invoked = key === undefined ? undefined : truth.invokes.get(key)
-      const what = `${sub} got ${formatPosition(position)}`
-      if (!invoked) report('phantom', line, `${what}, which nobody published`)
-      else if (invoked.hash !== hash) report('corrupt', line, `${what} with ${hash} instead of ${invoked.hash}`)
-      if (key !== undefined && failed.has(key)) report('aborted-read', line, `${what}, whose publish has failed`)
+      const what = () => `${sub} got ${formatPosition(position)}`
+      if (!invoked) report('phantom', line, `${what()}, which nobody published`)
+      else if (invoked.hash !== hash) report('corrupt', line, `${what()} with ${hash} instead of ${invoked.hash}`)
+      if (key !== undefined && failed.has(key)) report('aborted-read', line, `${what()}, whose publish has failed`)
     }
     if (entry.type !== 'pub.ok') continue
     const { key, position } = entry
@@ -126,16 +127,16 @@ const judgePublishes = (lines: readonly HistoryLine[], truth: Truth, report: Rep
     if (!invoked) continue
     const { channel, publisher, n } = invoked
     const log = truth.channel(channel)
-    const what = `publish ${n} of ${publisher} at ${formatPosition(position)}`
-    if (log.keyOf(position) !== key && !log.lost(position)) report('lost-ack', line, `${what} is not in the log`)
+    const what = () => `publish ${n} of ${publisher} at ${formatPosition(position)}`
+    if (log.keyOf(position) !== key && !log.lost(position)) report('lost-ack', line, `${what()} is not in the log`)
     const earlier = before.get(key)
     if (earlier && isAhead(earlier, position) && !log.lost(position)) {
-      report('publisher-order', line, `${what} was invoked after ${formatPosition(earlier)} was acknowledged`)
+      report('publisher-order', line, `${what()} was invoked after ${formatPosition(earlier)} was acknowledged`)
     }
     const own = byPublisher.get(`${publisher} ${channel}`)
     const inOrder = own?.position.epoch !== position.epoch || own.n < n === isAhead(position, own.position)
     if (own && !inOrder && !log.lost(position)) {
-      report('publisher-order', line, `${what} and its publish ${own.n} at ${formatPosition(own.position)}`)
+      report('publisher-order', line, `${what()} and its publish ${own.n} at ${formatPosition(own.position)}`)
     }
     if (!own || own.n < n) byPublisher.set(`${publisher} ${channel}`, { n, position })
     const newest = newestAck.get(channel)
@@ -171,7 +172,8 @@ const judgeLog = (channels: ReadonlyMap<string, ChannelTruth>, report: Report): 
  */
 export const checkHistory = (lines: readonly HistoryLine[]): Finding[] => {
   const findings: Finding[] = []
-  const report: Report = (rule, line, what) => findings.push({ rule, line, what })
+  const report: Report = (rule, line, what) =>
+    findings.push({ rule, line, what: typeof what === 'string' ? what : what() })
   const truth = readTruth(lines)
   judgeLog(truth.channels, report)
   judgeReaders(lines, truth, report)

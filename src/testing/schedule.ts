@@ -61,7 +61,7 @@ const LADDERS: readonly (readonly TransportName[])[] = [
 
 export const CHANNELS = ['a', 'b', 'c'] as const
 
-/** One minute of trouble, the same for the same seed. */
+/** A quarter of a minute to a whole one of trouble, the same for the same seed. */
 export const scheduleOf = (seed: number): Schedule => {
   const { random } = new FakeClock({ seed: seed * 7_919 })
   const oneOf = <T>(list: readonly [T, ...T[]] | readonly T[]): T => {
@@ -70,7 +70,7 @@ export const scheduleOf = (seed: number): Schedule => {
     return chosen
   }
   const steps: Step[] = []
-  const stormMs = 60_000
+  const stormMs = 15_000 + random() * 45_000
   let hidden = false
   for (let atMs = 1_000; atMs < stormMs; atMs += 500 + random() * 4_500) {
     for (const path of PATHS) {

@@ -15,6 +15,7 @@ const groups: (readonly [from: number, to: number])[] = []
 for (let from = first; from <= last; from += AT_ONCE) groups.push([from, Math.min(last, from + AT_ONCE - 1)])
 
 let seeds = 0
+let stormsMs = 0
 let messages = 0
 let gaps = 0
 let bad = 0
@@ -24,6 +25,7 @@ const problemsOf = async (seed: number): Promise<readonly unknown[]> => {
   const schedule = scheduleOf(seed)
   const { problems, lines } = await simulate(schedule)
   seeds++
+  stormsMs += schedule.stormMs
   for (const { type } of lines) {
     if (type === 'append') messages++
     if (type === 'gap') gaps++
@@ -35,7 +37,7 @@ const problemsOf = async (seed: number): Promise<readonly unknown[]> => {
 }
 
 afterAll(() => {
-  const text = `simulation from seed ${first}: ${seeds} of ${last - first + 1} seeds, ${messages} messages, ${gaps} gaps that were due; ${bad} seeds with problems`
+  const text = `simulation from seed ${first}: ${seeds} of ${last - first + 1} seeds, ${(stormsMs / 3_600_000).toFixed(1)} hours of trouble, ${messages} messages, ${gaps} gaps that were due; ${bad} seeds with problems`
   keepResult(`simulation-${first}`, text)
 })
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { openSocket, send } from './test-rig.ts'
-import { rig, faults, port, fired, get, held, instant, openStream } from './test-set-up.ts'
+import { rig, faults, port, fired, get, held, instant, openStream, rigForEach } from './test-set-up.ts'
+
+rigForEach()
 
 describe('an action that decides at the start', () => {
   it('refuse: RST, on HTTP and on the upgrade, and nothing reaches the hub', async () => {

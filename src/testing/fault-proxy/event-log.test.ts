@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
 import type { FaultEvent } from './event-log.ts'
 import { openSocket, send } from './test-rig.ts'
-import { faults, port } from './test-set-up.ts'
+import { faults, port, rigForEach } from './test-set-up.ts'
+
+rigForEach()
 
 const ofPath = (path: string): Partial<FaultEvent>[] =>
   faults.log.filter((event) => event.path === path).map(({ timeMs: _, ...event }) => event)

@@ -1,7 +1,9 @@
 import http from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { bodyOf, openSocket, send, startRig } from './test-rig.ts'
-import { rig, faults, port, fired, openStream } from './test-set-up.ts'
+import { rig, faults, port, fired, openStream, rigForEach } from './test-set-up.ts'
+
+rigForEach()
 
 const extra = { type: 'extra', n: 1 }
 const a = '{"type":"a","big":12345678901234567890}'

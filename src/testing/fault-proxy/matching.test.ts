@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { openSocket, send } from './test-rig.ts'
-import { rig, faults, port, fired, get, held, instant, openStream } from './test-set-up.ts'
+import { rig, faults, port, fired, get, held, instant, openStream, rigForEach } from './test-set-up.ts'
+
+rigForEach()
 
 describe('suppress', () => {
   it('from the start: a WebSocket opens and stays mute, and no end is seen on either side', async () => {

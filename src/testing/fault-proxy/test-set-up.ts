@@ -5,17 +5,21 @@ import type { ActionType } from './rule.ts'
 import { connectRaw, startRig } from './test-rig.ts'
 import type { RawClient, Rig } from './test-rig.ts'
 
-// A rig for each test of the file that imports this, under names that always mean the present one.
+// The rig of the running test, under names that always mean the present one.
 export let rig: Rig
 export let faults: Faults
 export let port: number
-beforeEach(async () => {
-  // Jitter at its middle, so that a delay is what it says.
-  rig = await startRig({ random: () => 0.5 })
-  faults = rig.proxy.faults
-  port = rig.proxy.port
-})
-afterEach(() => rig.close())
+
+/** A rig for each test of the file that calls this. */
+export const rigForEach = (): void => {
+  beforeEach(async () => {
+    // Jitter at its middle, so that a delay is what it says.
+    rig = await startRig({ random: () => 0.5 })
+    faults = rig.proxy.faults
+    port = rig.proxy.port
+  })
+  afterEach(() => rig.close())
+}
 
 export const fired = (action: ActionType | 'cut'): Promise<FaultEvent> =>
   faults.waitFor((event) => event.kind === 'fault' && event.action === action)

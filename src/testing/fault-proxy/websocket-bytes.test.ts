@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
 import { connectRaw, openSocket, startRig } from './test-rig.ts'
 import type { RawClient } from './test-rig.ts'
-import { rig, faults, port, fired } from './test-set-up.ts'
+import { rig, faults, port, fired, rigForEach } from './test-set-up.ts'
+
+rigForEach()
 
 /** A WebSocket whose bytes are looked at as they come. */
 const openRaw = async (): Promise<RawClient> => {
