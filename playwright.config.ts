@@ -51,7 +51,6 @@ function firefox(): Project[] {
     return [
       {
         name: 'firefox',
-        workers: 2,
         use: { browserName: 'firefox', ...channel, launchOptions: { executablePath } },
         ...(full ? {} : { grep: /@smoke/ }),
         grepInvert: new RegExp(`${unwanted.source}|@chromium${rest ? '|@smoke' : ''}`),
@@ -74,8 +73,7 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: Boolean(env['CI']),
   retries: 0,
-  // They wait for a third of their time; Firefox for a tenth.
-  workers: 3,
+  workers: 2,
   // A guard, which no test waits for: Firefox takes seconds for each tab on a busy machine.
   timeout: 60_000,
   reporter: 'list',

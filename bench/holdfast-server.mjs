@@ -10,7 +10,11 @@ const hub = createHub({
   // The clients here are programs, which send no Origin.
   allowMissingOrigin: true,
   // One link publishes as fast as it can.
-  limits: { publishesPerMinutePerLink: Infinity, publishesPerMinutePerAddress: Infinity },
+  limits: {
+    publishesPerMinutePerLink: Infinity,
+    publishesPerMinutePerAddress: Infinity,
+    connectsPerMinute: Infinity,
+  },
   onError: (failure) => console.error(failure),
 })
 const server = createServer()

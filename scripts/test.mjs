@@ -39,11 +39,12 @@ const FAILED_NAMES = 10
 const FAILED_TEST = /^\s*(?:FAIL\s|\d+\) \[|✘)/
 
 /** Steps that a full run does just as an everyday one. */
-const SAME = ['lint', 'typecheck', 'format', 'layers', 'docs', 'knip', 'api', 'package', 'packed', 'size']
+const BUILT = ['build', 'api', 'package', 'packed', 'size', 'examples']
+const SAME = ['lint', 'typecheck', 'format', 'layers', 'docs', 'knip', ...BUILT]
 /** For those that leave out by themselves what an everyday run has done. */
 const suite = { live: true, env: values.rest ? { REST: '1' } : {} }
 
-const chromium = { name: 'e2e-chromium', run: 'test:e2e', ...suite }
+const chromium = { name: 'e2e-chromium', run: 'test:e2e', needsBuild: true, ...suite }
 // What is left of them waits for minutes that a browser counts, and needs nothing that the everyday run has not built.
 const waiting = values.rest ? [chromium] : []
 
@@ -52,14 +53,31 @@ const seeds = (number) => ({
   run: 'test:simulation',
   env: { FIRST_SEED: `${(number - 1) * half + 1}`, SEEDS: `${half}`, MINUTES: '30' },
 })
-/** They only compute, and wait for nothing: in the background all along, they take what the other steps leave of the machine. */
-const background = [
-  { name: 'lint', run: 'lint' },
-  { name: 'typecheck', run: 'typecheck' },
-  ...(full ? [seeds(1), seeds(2)] : []),
+/** What is made of the sources, and what is asked of it. */
+const building = [
+  { name: 'build', run: 'build' },
+  { name: 'api', run: 'api' },
+  { name: 'package', run: 'package:check' },
+  { name: 'packed', run: 'package:run' },
+  { name: 'size', run: 'size' },
+  { name: 'examples', run: 'build:examples' },
+]
+/**
+ * They only compute, and wait for nothing: in the background, they take what the other steps leave of the machine. The steps of one lane
+ * run one after the other.
+ */
+const lanes = [
+  building,
+  [
+    { name: 'typecheck', run: 'typecheck' },
+    { name: 'knip', run: 'knip' },
+    { name: 'lint', run: 'lint' },
+  ],
+  ...(full ? [[seeds(1)], [seeds(2)]] : []),
 ]
 
-// The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process.
+// The steps of one row run side by side; `run` is a script of package.json, or a function for what needs no process. A browser is shown
+// what was built.
 const rows = [
   [
     { name: 'node', run: () => import('./require-node.cjs') },
@@ -72,20 +90,9 @@ const rows = [
   ],
   [{ name: 'vitest', run: 'test:unit', ...suite }],
   ...(full ? [[{ name: 'mutants', run: 'test:mutants' }, { name: 'soak', run: 'test:soak' }, ...waiting]] : []),
-  [
-    { name: 'build', run: 'build' },
-    { name: 'knip', run: 'knip' },
-  ],
-  [
-    { name: 'api', run: 'api' },
-    { name: 'package', run: 'package:check' },
-    { name: 'packed', run: 'package:run' },
-    { name: 'size', run: 'size' },
-  ],
-  [{ name: 'examples', run: 'build:examples' }],
   ...(values.rest ? [] : [[chromium]]),
-  [{ name: 'e2e-firefox', run: 'test:e2e:firefox', ...suite, skip: firefoxMissing }],
-  ...(full ? [[{ name: 'webkit', run: 'test:webkit', live: true, skip: webkitMissing }]] : []),
+  [{ name: 'e2e-firefox', run: 'test:e2e:firefox', needsBuild: true, ...suite, skip: firefoxMissing }],
+  ...(full ? [[{ name: 'webkit', run: 'test:webkit', needsBuild: true, live: true, skip: webkitMissing }]] : []),
 ]
 
 /** Early, so that nobody waits minutes to learn that there is no browser. */
@@ -216,7 +223,7 @@ function isWanted({ name, skip }) {
 
 const only = values.only?.split(',')
 const not = [...(values.not?.split(',') ?? []), ...(values.rest ? SAME : [])]
-const steps = [...rows.flat(), ...background]
+const steps = [...rows.flat(), ...lanes.flat()]
 const unknown = [...(only ?? []), ...not].filter((name) => !steps.some((step) => step.name === name))
 if (unknown.length > 0) {
   console.error(`No step is called ${unknown.join(', ')}. Steps: ${steps.map(({ name }) => name).join(', ')}`)
@@ -230,9 +237,19 @@ if (!existsSync(join(root, 'node_modules', 'vitest'))) {
 rmSync(bars, { recursive: true, force: true })
 const done = []
 const notRun = []
-const later = background.filter(isWanted).map(async (step) => done.push(await runStep(step, false, true)))
+const runLane = async (lane) => {
+  for (const step of lane.filter(isWanted)) {
+    const result = await runStep(step, false, true)
+    done.push(result)
+    if (!result.ok) return
+  }
+}
+const later = lanes.map(runLane)
+const built = later[lanes.indexOf(building)]
 for (const row of rows) {
   const chosen = row.filter(isWanted)
+  if (chosen.some(({ needsBuild }) => needsBuild)) await built
+  if (done.some(({ ok }) => !ok)) break
   done.push(...(await Promise.all(chosen.map((step) => runStep(step, step.live && chosen.length === 1)))))
   if (done.some(({ ok }) => !ok)) break
 }

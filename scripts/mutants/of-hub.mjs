@@ -168,4 +168,11 @@ export const OF_HUB = [
     replace: 'return this.#gone < 0 ? ',
     tests: ['src/server/memory-store.test.ts'],
   },
+  {
+    name: 'a hub takes all that come at once',
+    file: 'src/server/admission.ts',
+    find: 'if (!refused) this.#herd?.take(',
+    replace: 'if (refused) this.#herd?.take(',
+    tests: ['src/server/herd.test.ts'],
+  },
 ]

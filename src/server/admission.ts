@@ -5,7 +5,7 @@ import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import { peerAddress } from './peer-address.ts'
 import type { AddressFacts } from './peer-address.ts'
-import { ratePerMinute } from './token-bucket.ts'
+import { ratePerMinute, TokenBucket } from './token-bucket.ts'
 import type { Rate } from './token-bucket.ts'
 
 /** What has a rate. A `connect` opens a WebSocket or a stream, with the channels that its hello names. */
@@ -46,17 +46,23 @@ export const overRate = (action: RatedAction, whose: string, retryAfterMs: numbe
     retryAfterMs,
   })
 
-/** Rates by user and by address, and how many links each of them has (PROTOCOL.md §9). */
+/** What all together may bring at once, ms of their rate: more of it would keep the hub from everybody else. */
+const HERD_BURST_MS = 1000
+
+/** Rates by user, by address and of all together, and how many links each of them has (PROTOCOL.md §9). */
 export class Admission {
   readonly #context: Context
   readonly #tables: Readonly<Record<Scope, Tables>>
   readonly #links: Readonly<Record<Scope, Map<string, number>>> = { address: new Map(), user: new Map() }
+  readonly #herd: TokenBucket | null
 
   constructor(context: Context) {
     const { limits } = context
     const { rateBurstMs: burstMs, rateKeys } = limits
     const table = (rate: Rate | null): BucketTable | null => rate && new BucketTable(rate, rateKeys)
+    const herd = spreadRate(limits.connectsPerMinute, HERD_BURST_MS)
     this.#context = context
+    this.#herd = herd && new TokenBucket(herd)
     this.#tables = {
       address: {
         connect: table(spreadRate(limits.connectsPerMinutePerAddress, burstMs)),
@@ -95,6 +101,23 @@ export class Admission {
       if (bucket && !bucket.ready(nowMs)) return overRate(action, scope, bucket.againMs(nowMs))
     }
     return null
+  }
+
+  /** Why the hub takes no new link just now, whoever asks, if that is so: asked before anybody is asked who that is. */
+  checkHerd(): HoldfastError | null {
+    const nowMs = this.#context.clock.now()
+    if (!this.#herd || this.#herd.ready(nowMs)) return null
+    const retryAfterMs = this.#herd.againMs(nowMs)
+    return refusal('unavailable', `too many come to the hub at once; come again in ${retryAfterMs} ms`, {
+      retryAfterMs,
+    })
+  }
+
+  /** The same for one who is let in. Only those count, so that nobody is kept out by who is refused anyway. */
+  takeHerd(): HoldfastError | null {
+    const refused = this.checkHerd()
+    if (!refused) this.#herd?.take(this.#context.clock.now())
+    return refused
   }
 
   /** Why the peer may not have another link now, if that is so. */

@@ -71,6 +71,11 @@ export const refusal = (
 ): HoldfastError =>
   new HoldfastError(code, message, { retryable: CODES[code].retryable, status: CODES[code].status, ...facts })
 
+/** For what asks several for a refusal, the first of which holds. */
+export const throwAny = (refused: HoldfastError | null): void => {
+  if (refused) throw refused
+}
+
 /** Refuses one channel of a reader that has as many as it may (PROTOCOL.md §9). */
 export const tooManyChannels = (most: number): HoldfastError =>
   refusal('too-many', `a reader may have ${most} channels at most; end another subscription first`, {

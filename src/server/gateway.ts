@@ -6,7 +6,7 @@ import type { User } from './authorize.ts'
 import { readerTag } from './digest.ts'
 import { Expiry } from './expiry.ts'
 import type { LinkEnd } from './counters.ts'
-import { refusal } from './frame-text.ts'
+import { refusal, throwAny } from './frame-text.ts'
 import type { GatewayRequest, GatewayResponse } from './gateway-types.ts'
 import type { HubCore } from './hub-core.ts'
 import { checkOrigin } from './origins.ts'
@@ -88,6 +88,7 @@ export class Gateway {
         : publishBatch(this.#core, request, (token) => this.#user(token, request))
     }
     this.#admit(path, { address })
+    if (path === '/stream') throwAny(this.#core.admission.checkHerd())
     return method === 'GET' ? this.#get(path, query, request) : this.#post(path, request)
   }
 
@@ -123,6 +124,7 @@ export class Gateway {
     const address = admission.addressOf(request)
     throwAny(admission.refuseLink({ address }))
     this.#admit(path, { userId: user?.userId })
+    if (path === '/stream') throwAny(admission.takeHerd())
     return admission.enter({ address, userId: user?.userId })
   }
 
@@ -201,10 +203,6 @@ export class Gateway {
     const answers = await this.#core.storeCheck.answers()
     return jsonResponse({ status: answers ? 'ready' : 'unavailable' }, answers ? 200 : 503)
   }
-}
-
-const throwAny = (refused: HoldfastError | null): void => {
-  if (refused) throw refused
 }
 
 const splitTarget = (target: string): { path: string; query: URLSearchParams } => {

@@ -25,6 +25,7 @@ const PROVEN: Readonly<Record<keyof HubLimits, string>> = {
   links: 'hub-limits.test.ts',
   linksPerUser: 'rates.test.ts',
   linksPerAddress: 'rates.int.test.ts',
+  connectsPerMinute: 'herd.test.ts',
   connectsPerMinutePerUser: 'rates.test.ts',
   connectsPerMinutePerAddress: 'rates.int.test.ts',
   subscribesPerMinutePerLink: 'rates.test.ts',

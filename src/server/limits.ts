@@ -28,7 +28,12 @@ export interface HubLimits {
   readonly linksPerUser: number
   /** Links and held requests of one address (IPv6: of one /64); above it 429. @default 20000 */
   readonly linksPerAddress: number
-  /** New WebSockets and streams a minute. This and the rates below may be `Infinity`: then there is none. @default 1200 */
+  /**
+   * New WebSockets and streams of all together a minute, at once as many as in a second; above it the hub answers 503 with a time for
+   * each. This and the rates below may be `Infinity`: then there is none. @default 60000
+   */
+  readonly connectsPerMinute: number
+  /** New WebSockets and streams a minute. @default 1200 */
   readonly connectsPerMinutePerUser: number
   /** @default 120000 */
   readonly connectsPerMinutePerAddress: number
@@ -132,6 +137,7 @@ export const DEFAULT_LIMITS: HubLimits = Object.freeze({
   links: 20_000,
   linksPerUser: 1000,
   linksPerAddress: 20_000,
+  connectsPerMinute: 60_000,
   connectsPerMinutePerUser: 1200,
   connectsPerMinutePerAddress: 120_000,
   subscribesPerMinutePerLink: 6000,

@@ -8,7 +8,7 @@ import type { LinkEnd } from './counters.ts'
 import { Expiry, REVOKED } from './expiry.ts'
 import type { Goodbye } from './expiry.ts'
 import { publisherTag } from './digest.ts'
-import { errorText, goodbyeText, refusal } from './frame-text.ts'
+import { errorText, goodbyeText, refusal, throwAny } from './frame-text.ts'
 import type { HookRequest, HubCore } from './hub-core.ts'
 import { bearer, checkToken } from './token.ts'
 import { Link } from './link.ts'
@@ -172,6 +172,7 @@ export class SocketSession implements Member {
     try {
       const token = hello.token ?? bearer(this.#request.header('authorization'))
       checkToken(token, core.limits)
+      throwAny(core.admission.checkHerd())
       const user = await core.authenticate(token, this.#request)
       if (this.#isOver()) return
       const rates = this.#admit(user)
@@ -193,13 +194,13 @@ export class SocketSession implements Member {
     }
   }
 
-  /** @throws HoldfastError `rate-limited` when the user may not have this link now */
+  /** @throws HoldfastError `rate-limited` when the user may not have this link now, `unavailable` when nobody may */
   #admit(user: User | null): LinkRates {
     const core = this.#core
     const own = { userId: user?.userId }
-    const refused = core.admission.refuseLink(own) ?? core.admission.take('connect', own)
-    if (refused) throw refused
-    this.#leaveUser = core.admission.enter(own)
+    const { admission } = core
+    throwAny(admission.refuseLink(own) ?? admission.take('connect', own) ?? admission.takeHerd())
+    this.#leaveUser = admission.enter(own)
     return new LinkRates(core, { ...own, address: this.#address }, (error) => this.#end(error))
   }
 

@@ -56,7 +56,15 @@ export const besiegedHub = (options: Pick<HubOptions, 'limits' | 'store'> = {}):
         authorize: ({ channel }) => (channel === 'b' ? Promise.resolve(true) : channel !== 'constructor'),
         onError: (failure) => failures.push(failure),
         ...options,
-        limits: { helloMs: 400, holdMs: 100, tailLingerMs: 50, positionCheckMs: 50, closeMs: 200, ...options.limits },
+        limits: {
+          helloMs: 400,
+          holdMs: 100,
+          tailLingerMs: 50,
+          positionCheckMs: 50,
+          closeMs: 200,
+          connectsPerMinute: Infinity,
+          ...options.limits,
+        },
       },
       nodeEnvironment,
     )

@@ -4,11 +4,10 @@ import { createPresence } from '../../core.ts'
 import { describeWith } from '../describe-with.ts'
 import { openClient } from '../fault-matrix/clients.ts'
 import { COLUMNS, TRANSPORTS_OF } from '../fault-matrix/columns.ts'
-import { startRedisParts } from '../fault-matrix/redis-log.ts'
 import type { TransportName } from '../../transports/transport.ts'
 import { buildHubProgram } from './build-hub-program.ts'
 import type { HubProgram } from './build-hub-program.ts'
-import { Fleet } from './fleet.ts'
+import { startRedisFleet } from './redis-fleet.ts'
 import { CLIENT_TIMING, HUB_LIMITS } from './scale.ts'
 
 const HUBS = 3
@@ -44,9 +43,8 @@ describeWith(['redis-server', 'nginx'], '§8.14 R25 presence at three hubs as pr
   afterAll(() => program.remove())
 
   it('who is there stays while hubs are killed, and who dies with its hub has left', { timeout: 240_000 }, async () => {
-    const parts = await startRedisParts(HUBS)
     const limits = { ...HUB_LIMITS, presenceMs: LEASE_MS, presenceSweepMs: 500 }
-    const fleet = await Fleet.start({ program, redisPorts: parts.gates.map(({ port }) => port), limits })
+    const { fleet, close } = await startRedisFleet(HUBS, { program, limits })
     const [first] = fleet.hubs
     const watcher = come(fleet.url('other'), TRANSPORTS_OF.A)
     const guests = COLUMNS.map((column) => ({ column, ...come(fleet.url(column), TRANSPORTS_OF[column]) }))
@@ -81,9 +79,7 @@ describeWith(['redis-server', 'nginx'], '§8.14 R25 presence at three hubs as pr
       await vi.waitFor(() => expect(watcher.presence.members).toEqual([]), BOUND)
     } finally {
       for (const { client } of [watcher, ...guests]) client.close()
-      await fleet.close()
-      for (const gate of parts.gates) await gate.close()
-      await parts.server.stop()
+      await close()
     }
   })
 })

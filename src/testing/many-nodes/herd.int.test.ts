@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { HubLimits } from '../../server/limits.ts'
+import type { TransportName } from '../../transports/transport.ts'
+import { describeWith } from '../describe-with.ts'
+import { keepResult } from '../keep-result.ts'
+import { mostInASecond } from '../most-in-a-second.ts'
+import { backEnd } from './back-end.ts'
+import { buildHubProgram } from './build-hub-program.ts'
+import type { HubProgram } from './build-hub-program.ts'
+import type { Fleet } from './fleet.ts'
+import type { HubProcess } from './hub-process.ts'
+import { startRedisFleet } from './redis-fleet.ts'
+import { flowInto, readRoom } from './room-reader.ts'
+import type { RoomReader } from './room-reader.ts'
+
+const READERS = 1_000
+/** Of a hub that has not enough of it for a fifth of them. */
+const ROOM = 150
+/** A link that carried traffic for so long counts as stable: who loses it comes back at once. */
+const STABLE_MS = 1_000
+/** So many messages, ten a second, are more than that. */
+const SETTLED = 20
+/** Longer than anything takes on a slow machine: it bounds a failure, it measures nothing. */
+const BOUND = { timeout: 120_000, interval: 50 }
+
+interface Plan {
+  readonly name: string
+  readonly hubs: number
+  readonly readers: number
+  /** Each in turn. */
+  readonly transports: readonly TransportName[]
+  readonly limits: Partial<HubLimits>
+  /** What comes after the death of the first hub. */
+  readonly then: (fleet: Fleet, readers: readonly RoomReader[]) => Promise<unknown>
+  readonly judge: (back: Back) => void
+}
+
+/** How those came back that had lost their links. */
+interface Back {
+  readonly links: number
+  /** The most that were let in in one second. */
+  readonly most: number
+  /** How often a hub refused one, and told it a time. */
+  readonly refused: number
+  readonly tookMs: number
+}
+
+/** What happened to all of them since then. */
+const factsSince = (readers: readonly RoomReader[], sinceMs: number) =>
+  readers.flatMap(({ facts }) => facts.filter(({ timeMs }) => timeMs >= sinceMs))
+const refusals = (readers: readonly RoomReader[], sinceMs: number): number =>
+  factsSince(readers, sinceMs).filter(({ kind, status }) => kind === 'end' && status === 503).length
+const allOnline = (readers: readonly RoomReader[]): Promise<void> =>
+  vi.waitFor(() => expect(readers.filter(({ client }) => client.state.name !== 'online')).toHaveLength(0), BOUND)
+const kill = async (hub: HubProcess | undefined): Promise<void> =>
+  expect(await hub?.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
+
+const PLANS: readonly Plan[] = [
+  {
+    name: 'one of three hubs dies, and the others take its readers at their pace',
+    hubs: 3,
+    readers: READERS,
+    transports: ['websocket', 'sse'],
+    // Two hubs with a bucket each: four times that in a second at most.
+    limits: { connectsPerMinute: 55 * 60 },
+    then: async ({ hubs: [hub] }, readers) => {
+      await allOnline(readers)
+      await hub?.start()
+    },
+    judge: ({ most, refused, tookMs }) => {
+      expect(most).toBeLessThanOrEqual(READERS / 4)
+      expect(refused).toBeGreaterThan(0)
+      expect(tookMs).toBeLessThan(30_000)
+    },
+  },
+  {
+    name: 'the only hub dies, and is back at once',
+    hubs: 1,
+    readers: READERS,
+    transports: ['websocket', 'sse'],
+    limits: { connectsPerMinute: 100 * 60 },
+    then: ({ hubs: [hub] }) => hub?.start() ?? Promise.reject(new Error('there is no hub')),
+    judge: ({ links, most, refused, tookMs }) => {
+      expect(links).toBe(READERS)
+      expect(tookMs).toBeLessThan(30_000)
+      expect(most).toBeLessThanOrEqual(READERS / 4)
+      expect(refused).toBeGreaterThan(0)
+    },
+  },
+  {
+    name: 'one of two hubs dies, and the other has no room for all: 503, until there are two again',
+    hubs: 2,
+    readers: READERS / 5,
+    // Nobody sees why a WebSocket was refused: over that alone it would try at longer and longer intervals.
+    transports: ['sse'],
+    limits: { links: ROOM },
+    then: async ({ hubs: [hub, other] }, readers) => {
+      const diedMs = Date.now()
+      await vi.waitFor(() => expect(refusals(readers, diedMs)).toBeGreaterThan(READERS / 20), BOUND)
+      expect(await other?.streams()).toBe(ROOM)
+      await hub?.start()
+    },
+    judge: ({ refused }) => expect(refused).toBeGreaterThan(READERS / 20),
+  },
+]
+
+// A minute: npm test has the pace itself in src/server/herd.test.ts, and a herd in simulated time.
+describe.runIf(process.env['FULL'])('many readers lose their hub', () => {
+  describeWith(['redis-server', 'nginx'], 'S19 kill -9, with real durations', () => {
+    let program: HubProgram
+    const told: string[] = []
+
+    beforeAll(async () => {
+      program = await buildHubProgram()
+    })
+    afterAll(() => {
+      program.remove()
+      keepResult('herd', told.join('\n'))
+    })
+
+    it.each(PLANS.map((plan) => [plan.name, plan] as const))('%s', { timeout: 300_000 }, async (name, plan) => {
+      const { hubs, readers: count, transports, limits, then, judge } = plan
+      const { fleet, close } = await startRedisFleet(hubs, { program, limits, redisMs: 5_000 })
+      const url = fleet.url('other')
+      const readers = Array.from({ length: count }, (_, n) =>
+        readRoom(url, transports[n % transports.length] ?? 'websocket', { stableMs: STABLE_MS }),
+      )
+      try {
+        await allOnline(readers)
+        const stop = flowInto(backEnd(url))
+        await vi.waitFor(() => expect(readers.every(({ offsets }) => offsets.length >= SETTLED)).toBe(true), BOUND)
+
+        const links = (await fleet.hubs[0]?.streams()) ?? 0
+        const diedMs = Date.now()
+        await kill(fleet.hubs[0])
+        await then(fleet, readers)
+        await allOnline(readers)
+        const total = await stop()
+        await vi.waitFor(() => expect(readers.every(({ offsets }) => offsets.length >= total)).toBe(true), BOUND)
+        const whole = Array.from({ length: total }, (_, n) => n + 1)
+        for (const { offsets, gaps } of readers) expect([offsets, gaps]).toEqual([whole, []])
+
+        const times = factsSince(readers, diedMs).flatMap(({ kind, timeMs }) => (kind === 'proven' ? [timeMs] : []))
+        expect(times.length).toBeGreaterThanOrEqual(links)
+        const tookMs = Math.max(...times) - diedMs
+        const back: Back = { links, most: mostInASecond(times), refused: refusals(readers, diedMs), tookMs }
+        const seconds = (tookMs / 1_000).toFixed(1)
+        told.push(
+          `S19 ${name}: ${links} of ${count} lost their link; ${back.most} at most came back in one second, ${back.refused} tries were refused, all were back after ${seconds} s`,
+        )
+        judge(back)
+      } finally {
+        for (const { client } of readers) client.close()
+        await close()
+      }
+    })
+  })
+})
