@@ -85,7 +85,8 @@ const ROWS: readonly Row[] = [
   good('Sec-WebSocket-Extensions', 'permessage-deflate; client_max_window_bits'),
   good('Sec-WebSocket-Extensions', ['permessage-deflate', 'permessage-deflate; server_max_window_bits=99']),
   good('Upgrade', 'WebSocket'),
-  bad('Upgrade', 'h2c'),
+  // Nobody here speaks that, and the request is none for WebSocket without it.
+  lines('Upgrade: h2c', { Upgrade: 'h2c' }, 426, 'upgrade-required'),
   bad('Upgrade', 'websocket, x'),
   lines('no Upgrade', { Upgrade: null, Connection: 'close' }, 426, 'upgrade-required'),
   lines('no Connection', { Connection: 'close' }, 426, 'upgrade-required'),

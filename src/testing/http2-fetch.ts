@@ -12,7 +12,7 @@ const CANCEL = 8
 let made: Promise<{ readonly key: string; readonly cert: string }> | undefined
 
 /** Key and certificate for localhost that nobody trusts, made once in a process. */
-const selfSigned = (): Promise<{ readonly key: string; readonly cert: string }> =>
+export const selfSigned = (): Promise<{ readonly key: string; readonly cert: string }> =>
   (made ??= generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec', algorithm: 'sha256' }).then(
     (pem) => ({ key: pem.private, cert: pem.cert }),
   ))

@@ -24,7 +24,7 @@ export interface Got {
   readonly gaps: (readonly [from: number, to: number])[]
 }
 
-/** A reader on a raw socket that takes nothing from the operating system while it is stalled, so it holds nothing itself. */
+/** A reader on a raw socket that takes nothing from the operating system while it is stalled, so it holds no more than a part of a batch. */
 export class StalledReader {
   readonly got: Readonly<Record<string, Got>>
   readonly #socket: Socket
@@ -56,6 +56,11 @@ export class StalledReader {
   /** All its channels have begun. */
   get ready(): boolean {
     return this.#started === Object.keys(this.got).length
+  }
+
+  /** Bytes of a batch that has not come to its end. */
+  get held(): number {
+    return this.#rest.buffer.byteLength
   }
 
   stall(): void {

@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** Headers that are about the upgrade only (RFC 9110 §7.8, RFC 7540 §3.2.1). */
+const ABOUT_UPGRADE = new Set(['upgrade', 'http2-settings'])
+
+/** What of Node tells that the answer to an earlier request of this connection is not over: then nothing can come after it here. */
+interface Answering {
+  readonly _httpMessage?: object | null
+}
+
+export const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
+  (headers.upgrade ?? '').toLowerCase().includes('websocket')
+
+/**
+ * Node hands over every request with an `Upgrade` header once somebody listens for WebSockets, also those that ask for HTTP/2 only if it is
+ * there, as clients in Java do. Gives such a request back to its server without that wish, as a server does that does not know the protocol
+ * (RFC 9110 §7.8). Returns false, and does nothing, where that cannot be done: behind a request that is not answered yet.
+ */
+export const ignoreUpgrade = (
+  server: { emit(event: string, ...values: unknown[]): boolean },
+  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  socket: Duplex & Answering,
+  head: Buffer,
+): boolean => {
+  if (socket._httpMessage) return false
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? ''
+    const value = rawHeaders[at + 1] ?? ''
+    if (ABOUT_UPGRADE.has(name.toLowerCase())) continue
+    lines.push(`${name}: ${name.toLowerCase() === 'connection' ? withoutThose(value) : value}`)
+  }
+  // As Node has read it: a character of a header is a byte.
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
+  return true
+}
+
+const withoutThose = (value: string): string =>
+  value
+    .split(',')
+    .filter((name) => !ABOUT_UPGRADE.has(name.trim().toLowerCase()))
+    .join(',')
