@@ -5,7 +5,7 @@ import type { HoldfastError } from '../base/errors.ts'
 import { refusal } from './frame-text.ts'
 import type { Gateway } from './gateway.ts'
 import type { HubCore } from './hub-core.ts'
-import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
+import { ignoreUpgrade } from './ignore-upgrade.ts'
 import { answerNode } from './node-http.ts'
 import { answerHttp2 } from './node-http2.ts'
 import { MOST_WAITING, inTurn } from './pipelined.ts'
@@ -17,6 +17,7 @@ export interface AttachableServer {
   on(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
   off(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
   listenerCount(event: string): number
+  readonly maxHeadersCount?: number | null
 }
 
 /**
@@ -60,7 +61,7 @@ export const attachTo = (
       const target = targetBelow(base, request.url)
       // The application's own: without this listener of ours, Node would not have taken its request for an upgrade.
       const isOurs = target !== null || server.listenerCount('upgrade') === 1
-      if (isOurs && !asksForWebSocket(request) && ignoreUpgrade(server, request, socket, head)) return true
+      if (isOurs && ignoreUpgrade(server, request, socket, head)) return true
       if (target !== null) {
         sockets.upgrade(target, request, socket, head)
         return true

@@ -95,6 +95,36 @@ describe('§5.7 a wish for a protocol that is not there is ignored', () => {
     await sees('HTTP/1.1 404')
   })
 
+  it('again and again on one connection, which gets no heavier', async () => {
+    const { server, socket, sees } = await serve()
+    const listeners: number[] = []
+    server.on('connection', (other: Socket) => {
+      const count = other.eventNames().reduce((sum, name) => sum + other.listenerCount(name), 0)
+      // The first has none of Node's yet, which come with it.
+      listeners.push(count)
+    })
+    for (let n = 1; n <= 30; n++) {
+      socket.write(post('/realtime/publish?channel=a', String(n)))
+      await sees(`.${n}.`)
+    }
+    expect(listeners).toHaveLength(31)
+    expect(listeners.at(-1)).toBe(listeners[1])
+  })
+
+  it('is none where Node has left headers out: what follows could be taken for the next request', async () => {
+    const { server, socket, sees, text } = await serve()
+    server.maxHeadersCount = 4
+    // Node hands over headers by the thirty.
+    const many = Array.from({ length: 64 }, (_, n) => `X-${n}: x\r\n`).join('')
+    const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n'
+    socket.write(
+      `POST /elsewhere HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nHost: x\r\n${many}Content-Length: ${hidden.length}\r\n\r\n${hidden}`,
+    )
+    await expect.poll(() => socket.readableEnded || socket.destroyed, { timeout: 10_000 }).toBe(true)
+    await sees(/HTTP\/1\.1 4\d\d/)
+    expect(text().match(/HTTP\/1\.1/g)).toHaveLength(1)
+  })
+
   it('behind a request that is not answered yet it is refused, and nothing hangs', async () => {
     const { socket, sees } = await serve()
     socket.write(`GET /realtime/stream?channel=a HTTP/1.1\r\nHost: x\r\n\r\n`)

@@ -9,21 +9,29 @@ interface Answering {
   readonly _httpMessage?: object | null
 }
 
-export const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
-  (headers.upgrade ?? '').toLowerCase().includes('websocket')
+/** Node's own, where the server says nothing else; 0: none. */
+const MOST_HEADERS = 1000
+
+interface GivenBackTo {
+  readonly maxHeadersCount?: number | null
+  emit(event: string, ...values: unknown[]): boolean
+}
 
 /**
  * Node hands over every request with an `Upgrade` header once somebody listens for WebSockets, also those that ask for HTTP/2 only if it is
  * there, as clients in Java do. Gives such a request back to its server without that wish, as a server does that does not know the protocol
- * (RFC 9110 §7.8). Returns false, and does nothing, where that cannot be done: behind a request that is not answered yet.
+ * (RFC 9110 §7.8). Returns false, and does nothing, for WebSocket, and where it cannot be done: behind a request that is not answered yet, and
+ * where Node may have left headers out, for then nobody knows where the request ends.
  */
 export const ignoreUpgrade = (
-  server: { emit(event: string, ...values: unknown[]): boolean },
-  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  server: GivenBackTo,
+  { method, url, httpVersion, headers: { upgrade }, rawHeaders }: IncomingMessage,
   socket: Duplex & Answering,
   head: Buffer,
 ): boolean => {
-  if (socket._httpMessage) return false
+  const most = server.maxHeadersCount ?? MOST_HEADERS
+  const isWhole = most === 0 || rawHeaders.length < 2 * most
+  if (!upgrade || /websocket/i.test(upgrade) || !isWhole || socket._httpMessage) return false
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? ''

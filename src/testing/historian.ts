@@ -49,6 +49,11 @@ export class Historian {
     this.lines.push(line)
   }
 
+  /** Something was delivered or acknowledged from this line on. */
+  heardSince(line: number): boolean {
+    return this.lines.slice(line).some(({ type }) => type === 'pub.ok' || type === 'deliver')
+  }
+
   /** Begins a new history where all is at rest: a run of hours is judged in pieces, without losing sight of anybody. */
   async turnPage(store: Store, channels: readonly string[]): Promise<void> {
     this.lines.length = 0

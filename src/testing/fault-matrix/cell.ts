@@ -199,16 +199,13 @@ export class Cell {
 
   /** Writes into the history that a fault is on while `act` runs; how often it fired is what the proxy says, or what `act` returns. */
   async fault(name: string, act: () => Promise<unknown>): Promise<void> {
-    const { lines } = this.historian
-    const from = lines.length
+    const from = this.historian.lines.length
     this.historian.add({ type: 'fault', name, on: true })
     const before = this.#fired
     const told = await act()
     // Its bounds in the history must hold something: R24. What was appended is not all: on a busy machine nobody has heard of it yet.
     await this.flow(3)
-    await this.until('somebody to hear of it', () =>
-      lines.slice(from).some(({ type }) => type === 'pub.ok' || type === 'deliver'),
-    )
+    await this.until('somebody to hear of it', () => this.historian.heardSince(from))
     const fired = typeof told === 'number' ? told : this.#fired - before
     this.historian.add({ type: 'fault', name, on: false, fired })
   }
