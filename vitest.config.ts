@@ -6,8 +6,8 @@ const { env } = process
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 const INTEGRATION = '.int.test.ts'
-/** Hundreds of clients with real durations: beside others that wait for deadlines, these would miss theirs. */
-const CROWDS = ['src/testing/many-nodes/drain.int.test.ts', 'src/testing/many-nodes/herd.int.test.ts']
+/** A thousand clients with real durations: beside them, others that wait for deadlines would miss theirs. */
+const CROWDS = ['src/testing/many-nodes/herd.int.test.ts']
 
 /** The test files that do more in a full run: all that is left to do after an everyday one (`--rest` of scripts/test.mjs). */
 const fuller = (): string[] =>

@@ -42,7 +42,7 @@ describeWith(['redis-server', 'nginx'], 'S18 a hub of three is told to stop, wit
       try {
         await vi.waitFor(() => expect(readers.every(({ subscription }) => subscription.position)).toBe(true), BOUND)
         await vi.waitFor(() => expect(readers.every(({ client }) => client.state.name === 'online')).toBe(true), BOUND)
-        const stop = flowInto(backEnd(url))
+        const stop = flowInto(backEnd(url), 100)
 
         const [leaving] = fleet.hubs
         const links = (await leaving?.streams()) ?? 0

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { HubLimits } from '../../server/limits.ts'
-import type { TransportName } from '../../transports/transport.ts'
 import { describeWith } from '../describe-with.ts'
 import { keepResult } from '../keep-result.ts'
 import { mostInASecond } from '../most-in-a-second.ts'
@@ -14,21 +13,17 @@ import { flowInto, readRoom } from './room-reader.ts'
 import type { RoomReader } from './room-reader.ts'
 
 const READERS = 1_000
-/** Of a hub that has not enough of it for a fifth of them. */
-const ROOM = 150
 /** A link that carried traffic for so long counts as stable: who loses it comes back at once. */
 const STABLE_MS = 1_000
-/** So many messages, ten a second, are more than that. */
-const SETTLED = 20
+/** So many messages are more than that. A thousand readers in one process have enough to do with two a second. */
+const SETTLED = 4
+const INTERVAL_MS = 500
 /** Longer than anything takes on a slow machine: it bounds a failure, it measures nothing. */
 const BOUND = { timeout: 120_000, interval: 50 }
 
 interface Plan {
   readonly name: string
   readonly hubs: number
-  readonly readers: number
-  /** Each in turn. */
-  readonly transports: readonly TransportName[]
   readonly limits: Partial<HubLimits>
   /** What comes after the death of the first hub. */
   readonly then: (fleet: Fleet, readers: readonly RoomReader[]) => Promise<unknown>
@@ -59,8 +54,6 @@ const PLANS: readonly Plan[] = [
   {
     name: 'one of three hubs dies, and the others take its readers at their pace',
     hubs: 3,
-    readers: READERS,
-    transports: ['websocket', 'sse'],
     // Two hubs with a bucket each: four times that in a second at most.
     limits: { connectsPerMinute: 55 * 60 },
     then: async ({ hubs: [hub] }, readers) => {
@@ -76,9 +69,7 @@ const PLANS: readonly Plan[] = [
   {
     name: 'the only hub dies, and is back at once',
     hubs: 1,
-    readers: READERS,
-    transports: ['websocket', 'sse'],
-    limits: { connectsPerMinute: 100 * 60 },
+    limits: { connectsPerMinute: 80 * 60 },
     then: ({ hubs: [hub] }) => hub?.start() ?? Promise.reject(new Error('there is no hub')),
     judge: ({ links, most, refused, tookMs }) => {
       expect(links).toBe(READERS)
@@ -86,21 +77,6 @@ const PLANS: readonly Plan[] = [
       expect(most).toBeLessThanOrEqual(READERS / 4)
       expect(refused).toBeGreaterThan(0)
     },
-  },
-  {
-    name: 'one of two hubs dies, and the other has no room for all: 503, until there are two again',
-    hubs: 2,
-    readers: READERS / 5,
-    // Nobody sees why a WebSocket was refused: over that alone it would try at longer and longer intervals.
-    transports: ['sse'],
-    limits: { links: ROOM },
-    then: async ({ hubs: [hub, other] }, readers) => {
-      const diedMs = Date.now()
-      await vi.waitFor(() => expect(refusals(readers, diedMs)).toBeGreaterThan(READERS / 20), BOUND)
-      expect(await other?.streams()).toBe(ROOM)
-      await hub?.start()
-    },
-    judge: ({ refused }) => expect(refused).toBeGreaterThan(READERS / 20),
   },
 ]
 
@@ -119,15 +95,15 @@ describe.runIf(process.env['FULL'])('many readers lose their hub', () => {
     })
 
     it.each(PLANS.map((plan) => [plan.name, plan] as const))('%s', { timeout: 300_000 }, async (name, plan) => {
-      const { hubs, readers: count, transports, limits, then, judge } = plan
+      const { hubs, limits, then, judge } = plan
       const { fleet, close } = await startRedisFleet(hubs, { program, limits, redisMs: 5_000 })
       const url = fleet.url('other')
-      const readers = Array.from({ length: count }, (_, n) =>
-        readRoom(url, transports[n % transports.length] ?? 'websocket', { stableMs: STABLE_MS }),
+      const readers = Array.from({ length: READERS }, (_, n) =>
+        readRoom(url, n % 2 ? 'websocket' : 'sse', { stableMs: STABLE_MS }),
       )
       try {
         await allOnline(readers)
-        const stop = flowInto(backEnd(url))
+        const stop = flowInto(backEnd(url), INTERVAL_MS)
         await vi.waitFor(() => expect(readers.every(({ offsets }) => offsets.length >= SETTLED)).toBe(true), BOUND)
 
         const links = (await fleet.hubs[0]?.streams()) ?? 0
@@ -146,7 +122,7 @@ describe.runIf(process.env['FULL'])('many readers lose their hub', () => {
         const back: Back = { links, most: mostInASecond(times), refused: refusals(readers, diedMs), tookMs }
         const seconds = (tookMs / 1_000).toFixed(1)
         told.push(
-          `S19 ${name}: ${links} of ${count} lost their link; ${back.most} at most came back in one second, ${back.refused} tries were refused, all were back after ${seconds} s`,
+          `S19 ${name}: ${links} of ${READERS} lost their link; ${back.most} at most came back in one second, ${back.refused} tries were refused, all were back after ${seconds} s`,
         )
         judge(back)
       } finally {

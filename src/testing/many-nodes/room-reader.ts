@@ -4,9 +4,6 @@ import type { TransportName } from '../../transports/transport.ts'
 import { openClient } from '../fault-matrix/clients.ts'
 import type { backEnd } from './back-end.ts'
 
-/** Between two messages. */
-const INTERVAL_MS = 100
-
 /** One of many readers of the channel `room`, with real durations. */
 export interface RoomReader {
   readonly client: Client
@@ -32,10 +29,10 @@ export const readRoom = (url: string, transport: TransportName, timing: Partial<
 }
 
 /** Publishes to the room through this back end until it is stopped, which resolves with how many there were once all are acknowledged. */
-export const flowInto = (publish: ReturnType<typeof backEnd>): (() => Promise<number>) => {
+export const flowInto = (publish: ReturnType<typeof backEnd>, intervalMs: number): (() => Promise<number>) => {
   let published = 0
   const next = (): Promise<unknown> => publish('room', { key: String(++published) })
-  const timer = setInterval(() => void next(), INTERVAL_MS)
+  const timer = setInterval(() => void next(), intervalMs)
   return async () => {
     clearInterval(timer)
     await next()
