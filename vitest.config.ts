@@ -22,7 +22,7 @@ const fuller = (): string[] =>
 // Types: *.test-d.ts, by tsc.
 const files =
   env['REST'] === '1' ? fuller() : ['{src,demo-server}/**/*.test.ts', '{src,demo-server,middleboxes}/**/*.int.test.ts']
-const integration = files.filter((file) => file.endsWith(INTEGRATION) && !CROWDS.includes(file))
+const integration = files.filter((file) => file.endsWith(INTEGRATION))
 const unit = files.filter((file) => !file.endsWith(INTEGRATION))
 
 export default defineConfig({
