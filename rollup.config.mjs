@@ -7,12 +7,18 @@ import { publicNames } from './scripts/public-names.mjs'
 
 // Types are checked by `npm run typecheck`; here they are only taken off, file by file (tsconfig has isolatedModules).
 const compilerOptions = { target: 'ES2022', module: 'ESNext', verbatimModuleSyntax: true, sourceMap: true }
+const stripped = new Map()
 const stripTypes = {
   name: 'strip-types',
   transform(code, fileName) {
     if (!fileName.endsWith('.ts')) return null
+    // Most files are in several bundles.
+    const known = stripped.get(fileName)
+    if (known?.code === code) return known.result
     const { outputText, sourceMapText } = ts.transpileModule(code, { fileName, compilerOptions })
-    return { code: outputText.replace(/^\/\/# sourceMappingURL=.*$/m, ''), map: sourceMapText }
+    const result = { code: outputText.replace(/^\/\/# sourceMappingURL=.*$/m, ''), map: sourceMapText }
+    stripped.set(fileName, { code, result })
+    return result
   },
 }
 // Names of properties that are neither public nor the platform's are shortened (scripts/public-names.mjs).

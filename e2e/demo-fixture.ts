@@ -7,7 +7,7 @@ export { expect } from '@playwright/test'
 /** `demo`: a demo server of this worker on a free port. `freshDemo`: one of this test, in which nothing was said. `problems`: console errors and exceptions of the page so far. */
 export const test = base.extend<{ problems: string[]; freshDemo: DemoServer }, { demo: DemoServer }>({
   demo: [
-    // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
     async ({}, use) => {
       const demo = await startDemoServer({ port: 0 })
       await use(demo)
@@ -15,7 +15,7 @@ export const test = base.extend<{ problems: string[]; freshDemo: DemoServer }, {
     },
     { scope: 'worker' },
   ],
-  // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
+  // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
   freshDemo: async ({}, use) => {
     const demo = await startDemoServer({ port: 0 })
     await use(demo)

@@ -27,7 +27,7 @@ interface Fixtures {
 const SLOW_MS = 700
 
 const test = base.extend<Fixtures>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
+  // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
   elsewhere: async ({}, use) => {
     const server = createServer(({ url }, response) => {
       if (url === '/nothing') response.writeHead(204).end()
@@ -125,6 +125,7 @@ for (const path of ['/nothing', '/file']) {
       pages.map(async ({ name, page, net, leftMs }) => {
         const { faults } = net.room
         const before = faults.log.length
+        // oxlint-disable-next-line typescript/no-deprecated -- what comes next happens before the page is left
         await page.click('a', { noWaitAfter: true })
         await expect.poll(leftMs, { message: name }).toBeGreaterThan(0)
         for (const note of upTo(3)) await hubServer.hub.publish(net.channel, { note: String(note) })
@@ -145,6 +146,7 @@ test('R10 N21 a page that was asked whether to leave, and stays, has what was pu
   // One after the other: a browser shows one such dialog.
   for (const { name, page, net } of await visits('/slow', 'asks')) {
     const asked = page.waitForEvent('dialog')
+    // oxlint-disable-next-line typescript/no-deprecated -- what comes next happens before the page is left
     const clicked = page.click('a', { noWaitAfter: true })
     const dialog = await asked
     expect(dialog.type()).toBe('beforeunload')

@@ -42,7 +42,7 @@ for (const { name, transports } of COLUMNS) {
       const note = await page.evaluate(async (count) => {
         const { harness, recording } = window
         await harness.until(() => recording.messages.length > count, 'the message of the hub')
-        return (recording.messages.at(-1)?.data as { note: string }).note
+        return (recording.messages.at(-1)!.data as { note: string }).note
       }, texts.length)
       expect(note).toBe(PAYLOADS['letters of many scripts'])
     })

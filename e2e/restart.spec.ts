@@ -27,7 +27,7 @@ const freePort = async (): Promise<number> => {
 }
 
 const test = base.extend<{ hub: HubProcess }>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
+  // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
   hub: async ({}, use) => {
     const port = await freePort()
     const url = `http://localhost:${port}`

@@ -55,7 +55,7 @@ for (const { name, transports } of COLUMNS) {
           { from: 'earliest' },
         )
         // A listener may be an async function too; its rejection is no unhandled one.
-        // eslint-disable-next-line @typescript-eslint/no-misused-promises -- that is what is tested
+        // oxlint-disable-next-line typescript/no-misused-promises -- that is what is tested
         client.subscribe(harness.channel, async ({ offset }) => Promise.reject(new TypeError(`async ${offset}`)), {
           from: 'earliest',
         })

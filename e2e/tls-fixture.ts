@@ -173,7 +173,7 @@ export const openPage = async (
 export const test = base.extend<{
   startServer: (kind: ServerKind, origins?: readonly string[]) => Promise<PageServer>
 }>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
+  // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
   startServer: async ({}, use) => {
     const started: { close: () => Promise<void> }[] = []
     await use(async (kind, origins = []) => {

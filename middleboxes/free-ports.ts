@@ -5,7 +5,7 @@ import type { AddressInfo, Server } from 'node:net'
 export const freePorts = async <Name extends string>(names: readonly Name[]): Promise<Record<Name, number>> => {
   // All of them are held at once, so that none is given twice.
   const servers = await Promise.all(names.map(listen))
-  const ports = names.map((name, index) => [name, (servers[index]?.address() as AddressInfo).port])
+  const ports = names.map((name, index) => [name, (servers[index]!.address() as AddressInfo).port])
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   return Object.fromEntries(ports) as Record<Name, number>
 }

@@ -41,31 +41,25 @@ describeBox(
       expect(box.log()).toContain(`${port} POST ${url}/publish 200`)
     })
 
-    it.concurrent(
-      '§7.2 cuts a silent tunnel: a WebSocket in it resumes without loss, one with a beat lives on',
-      async () => {
-        const { box, origins } = rig()
-        const [origin] = origins
-        const port = box.port('open')
-        const transport = webSocket({ WebSocket: webSocketThrough(port) })
-        await cutsTheSilent(origin, `http://127.0.0.1:${origin.port}/realtime`, transport)
-        // Written at the end of a tunnel. The one that beats has not ended.
-        await until(
-          'its end',
-          () => box.log().includes(`${port} CONNECT 127.0.0.1:${origin.port} 200 TCP_TUNNEL`),
-          box.log,
-        )
-      },
-    )
+    it.concurrent('§7.2 cuts a silent tunnel: a WebSocket in it resumes without loss, one with a beat lives on', async () => {
+      const { box, origins } = rig()
+      const [origin] = origins
+      const port = box.port('open')
+      const transport = webSocket({ WebSocket: webSocketThrough(port) })
+      await cutsTheSilent(origin, `http://127.0.0.1:${origin.port}/realtime`, transport)
+      // Written at the end of a tunnel. The one that beats has not ended.
+      await until(
+        'its end',
+        () => box.log().includes(`${port} CONNECT 127.0.0.1:${origin.port} 200 TCP_TUNNEL`),
+        box.log,
+      )
+    })
 
-    it.concurrent(
-      '§7.2 cuts a silent stream, which resumes without loss, and leaves one with a beat alone',
-      async () => {
-        const { box, origins } = rig()
-        await cutsTheSilent(origins[0], box.url('plain'), TRANSPORTS.sse)
-        const reason = 'POST http://hub/realtime/stream 200 TCP_MISS ERR_READ_TIMEOUT'
-        await until('the reason', () => box.log().includes(reason), box.log)
-      },
-    )
+    it.concurrent('§7.2 cuts a silent stream, which resumes without loss, and leaves one with a beat alone', async () => {
+      const { box, origins } = rig()
+      await cutsTheSilent(origins[0], box.url('plain'), TRANSPORTS.sse)
+      const reason = 'POST http://hub/realtime/stream 200 TCP_MISS ERR_READ_TIMEOUT'
+      await until('the reason', () => box.log().includes(reason), box.log)
+    })
   },
 )

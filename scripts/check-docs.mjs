@@ -4,9 +4,10 @@
 // - Each relative link, and each #anchor, points at something.
 // - Each table below `<!-- values: <file> <name> -->` lists every entry of that object, with its value.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, sep } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { compile } from './compiler.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cache = join(root, 'node_modules', '.cache', 'check-docs')
@@ -76,19 +77,19 @@ function writeBlocks(documents) {
 
 function checkBlocks(documents) {
   const origins = writeBlocks(documents)
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent(config, { ...ts.sys, readDirectory: () => [] }, root)
-  const program = ts.createProgram([...origins.keys()], { ...options, jsx: ts.JsxEmit.Preserve })
-  for (const diagnostic of ts.getPreEmitDiagnostics(program)) {
-    const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n  ')
-    const origin = origins.get(diagnostic.file?.fileName)
-    if (!origin) {
-      report(diagnostic.file ? relative(root, diagnostic.file.fileName) : 'tsconfig.json', 1, text)
-      continue
-    }
-    const { line } = ts.getLineAndCharacterOfPosition(diagnostic.file, diagnostic.start ?? 0)
-    report(origin.file, origin.from[line] ?? origin.from.at(-1) ?? 1, `TS${diagnostic.code}: ${text}`)
+  const project = join(cache, 'tsconfig.json')
+  const config = { extends: '../../../tsconfig.json', compilerOptions: { jsx: 'preserve' }, include: ['*.ts', '*.tsx'] }
+  writeFileSync(project, JSON.stringify({ ...config, exclude: [] }))
+  const { ok, output } = compile(project)
+  // The lines of an error that has several begin with blanks.
+  const errors = output.split(/\n(?=\S)/).filter(Boolean)
+  for (const error of errors) {
+    const [, path, line, text] = /^(.+?)\((\d+),\d+\): error ([^]*)$/.exec(error) ?? []
+    const origin = path && origins.get(join(root, path).split(sep).join('/'))
+    if (origin) report(origin.file, origin.from[line - 1] ?? origin.from.at(-1) ?? 1, text)
+    else report(path ?? 'tsconfig.json', line ?? 1, text ?? error)
   }
+  if (!ok && errors.length === 0) report('tsconfig.json', 1, 'the compiler ended without a word')
   return origins.size
 }
 

@@ -40,7 +40,7 @@ interface Channels {
 }
 type Aliased = { chat: Chat; count: number }
 
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the compiler compares them unresolved
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the compiler compares them unresolved
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 /** Compiles only when the value is of that very type. */
 const exactly =

@@ -21,7 +21,7 @@ let rooms = 0
 
 export const test = base.extend<Fixture>({
   browser: [
-    // eslint-disable-next-line no-empty-pattern -- Vitest reads the names of the fixtures from the pattern
+    // oxlint-disable-next-line no-empty-pattern -- Vitest reads the names of the fixtures from the pattern
     async ({}, use) => {
       const browser = await startBrowser()
       await use(browser)
@@ -30,7 +30,7 @@ export const test = base.extend<Fixture>({
     { scope: 'file' },
   ],
   hubServer: [
-    // eslint-disable-next-line no-empty-pattern -- as above
+    // oxlint-disable-next-line no-empty-pattern -- as above
     async ({}, use) => {
       // A beat behind a burst must not come before the one that proves a stream: one would hand the other on.
       const server = await startHubServer({ sweepMs: 250 })

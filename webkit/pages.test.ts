@@ -6,7 +6,7 @@ import type { WatchedDemo } from './watched-demo.ts'
 
 const test = base.extend<{ demo: WatchedDemo; visit: (path: string) => Promise<Tab> }>({
   demo: [
-    // eslint-disable-next-line no-empty-pattern -- Vitest reads the names of the fixtures from the pattern
+    // oxlint-disable-next-line no-empty-pattern -- Vitest reads the names of the fixtures from the pattern
     async ({}, use) => {
       const demo = await startWatchedDemo()
       await use(demo)

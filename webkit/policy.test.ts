@@ -15,7 +15,7 @@ interface Fixture {
 }
 
 const test = base.extend<Fixture>({
-  // eslint-disable-next-line no-empty-pattern -- Vitest reads the names of the fixtures from the pattern
+  // oxlint-disable-next-line no-empty-pattern -- Vitest reads the names of the fixtures from the pattern
   server: async ({}, use) => {
     const server = await startTestServer({
       app: ({ url = '' }, response) => {

@@ -26,7 +26,13 @@ export type WireErrorCode =
 
 /** Codes that arise in the client. */
 export type ClientErrorCode =
-  'aborted' | 'closed' | 'outbox-full' | 'invalid-argument' | 'offline' | 'token-failed' | 'listener-failed'
+  | 'aborted'
+  | 'closed'
+  | 'outbox-full'
+  | 'invalid-argument'
+  | 'offline'
+  | 'token-failed'
+  | 'listener-failed'
 
 /** Facts beside the code; each is present only where it is known. */
 export interface ErrorFacts {

@@ -72,7 +72,7 @@ afterAll(async () => {
 beforeEach(() => (log = ''))
 
 /** The characters that no line may have. */
-// eslint-disable-next-line no-control-regex -- controls are what must not be there
+// oxlint-disable-next-line no-control-regex -- controls are what must not be there
 const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202e\ud800-\udfff]/
 
 const checkLog = (): void => {
@@ -162,7 +162,7 @@ const everywhere = (hostile: string): Promise<void>[] => {
     ask(`POST /realtime/publish?${query} HTTP/1.1`, '1'),
   ])
   // What a header can carry at all.
-  // eslint-disable-next-line no-control-regex -- controls cannot stand in a header
+  // oxlint-disable-next-line no-control-regex -- controls cannot stand in a header
   const header = Buffer.from(hostile.replaceAll(/[\u0000-\u001f]/g, '')).toString('latin1')
   const names = [
     'Authorization: Bearer ',

@@ -19,6 +19,7 @@ export const jsonLog = (write: (line: string) => void, clock: Clock, least: LogL
     (level: LogLevel) =>
     (facts: object, message: string): void => {
       if (least === 'silent' || LEVELS.indexOf(level) < LEVELS.indexOf(least)) return
+      // oxlint-disable-next-line no-restricted-globals -- of a time that is given
       const time = new Date(clock.wall()).toISOString()
       write(`${escaped(JSON.stringify({ time, level, ...facts, message }))}\n`)
     }

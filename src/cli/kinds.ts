@@ -37,7 +37,7 @@ const asText = (word: string, expected: string, isGood: (text: string) => boolea
   return { word, fromText: check, fromFile: check }
 }
 
-// eslint-disable-next-line no-control-regex -- controls are what is refused
+// oxlint-disable-next-line no-control-regex -- controls are what is refused
 const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{1,2000}$/
 export const text = asText('text', 'a text of one line', (given) => PRINTABLE.test(given))
 export const file = asText('file', 'the path of a file', (given) => PRINTABLE.test(given))

@@ -15,7 +15,7 @@ describe('a box that takes no large bodies', () => {
       sizes,
       async send(frames) {
         sizes.push(frames.length)
-        // eslint-disable-next-line @typescript-eslint/only-throw-error -- the contract rejects with plain facts
+        // oxlint-disable-next-line typescript/only-throw-error -- the contract rejects with plain facts
         if (frames.join().length > most) throw { code: 'foreign', status: 413 } satisfies LinkEnd
         for (const frame of frames) ack(outbox, (JSON.parse(frame) as Publish).sequence)
       },

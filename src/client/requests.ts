@@ -108,7 +108,7 @@ export const createRequests = <Rq extends object = UntypedRequests>(
         signal?.addEventListener('abort', aborted)
         ask().catch((error: unknown) => {
           over()
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what a publish rejects with
+          // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what a publish rejects with
           reject(error)
         })
       }

@@ -66,7 +66,7 @@ it('R21 a listener whose promise rejects is reported', async () => {
   const codes: string[] = []
   client.on('error', ({ code }) => codes.push(code))
   const listener = (): Promise<void> => Promise.reject(new Error('async'))
-  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- applications do this
+  // oxlint-disable-next-line typescript/no-misused-promises -- applications do this
   client.subscribe('a', listener)
   await clock.advance(1_000)
   await network.hub.publish('a', 1)

@@ -6,7 +6,7 @@ import type { EndCode, TransportName } from '../transports/transport.ts'
 export type Untyped = Readonly<Record<string, unknown>>
 
 /** The channel names of a map. A template, so that a compile error prints the names. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-template-expression -- errors print the names, not `keyof`
+// oxlint-disable-next-line typescript/no-unnecessary-template-expression -- errors print the names, not `keyof`
 export type ChannelOf<Ch extends object> = `${keyof Ch & string}`
 
 /** The payload of a channel. */
@@ -63,7 +63,8 @@ export interface ClientEvents {
 }
 
 export type SubscriptionState =
-  { readonly name: 'pending' | 'live' } | { readonly name: 'ended'; readonly error: HoldfastError | null }
+  | { readonly name: 'pending' | 'live' }
+  | { readonly name: 'ended'; readonly error: HoldfastError | null }
 
 export interface SubscriptionEvents<C extends string> {
   gap: Gap<C>
@@ -158,7 +159,16 @@ export type AnyClient = Pick<Client, 'state' | 'on' | 'connect' | 'disconnect' |
 
 /** What happened to a link, the ladder or the page. */
 export type FactKind =
-  'open' | 'welcome' | 'proven' | 'end' | 'demote' | 'wait' | 'signal' | 'goodbye' | 'stop' | 'silent'
+  | 'open'
+  | 'welcome'
+  | 'proven'
+  | 'end'
+  | 'demote'
+  | 'wait'
+  | 'signal'
+  | 'goodbye'
+  | 'stop'
+  | 'silent'
 
 /** One line of the ladder's timeline. */
 export interface Fact {

@@ -64,6 +64,7 @@ export const jwtAuthenticateOn = (options: JwtOptions, wall: () => number): Auth
       throw refused('a token is needed here')
     }
     try {
+      // oxlint-disable-next-line no-restricted-globals -- of a time that is given
       const all = { ...rules, currentDate: new Date(wall()) }
       // The two are overloads of one function.
       const { payload } = await (typeof key === 'function' ? jwtVerify(token, key, all) : jwtVerify(token, key, all))

@@ -2,7 +2,10 @@
 
 /** Where a reader starts (PROTOCOL.md §3.2). With `before` it asks for one page of history (§3.16). */
 export type Start =
-  'latest' | 'earliest' | { readonly last: number; readonly before?: string } | { readonly after: string }
+  | 'latest'
+  | 'earliest'
+  | { readonly last: number; readonly before?: string }
+  | { readonly after: string }
 
 /** PROTOCOL.md §3.1. */
 export interface ChannelRequest {

@@ -181,7 +181,7 @@ describe('§10 S11 S12 S16 a field that is missing or wrong is refused by its na
       refused.push(json)
       expect(about[0]?.field?.startsWith(`${path}${field}`)).toBe(true)
       expect(ended).toBe(ends)
-      // eslint-disable-next-line no-control-regex -- controls are what must not be there
+      // oxlint-disable-next-line no-control-regex -- controls are what must not be there
       expect(about[0]?.message).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800]/)
     }
     expect(refused.length).toBeGreaterThan(0)

@@ -4,7 +4,8 @@ import type { ChannelPattern } from './channel-pattern.ts'
 
 /** Yes or no, or a function that is asked; only its `true` is a yes. */
 export type ChannelPermit<Known extends User = User> =
-  boolean | ((question: AuthorizeQuestion<Known>) => boolean | Promise<boolean>)
+  | boolean
+  | ((question: AuthorizeQuestion<Known>) => boolean | Promise<boolean>)
 
 /** Who may do what on the channels of a pattern. What is left out is refused. */
 export interface ChannelRule<Known extends User = User> {

@@ -13,7 +13,7 @@ import type { Store } from './store.ts'
 /** Channels without a map: any name, any data. */
 export type Untyped = Readonly<Record<string, unknown>>
 /** The names of a channel map. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-template-expression -- errors print the names, not `keyof`
+// oxlint-disable-next-line typescript/no-unnecessary-template-expression -- errors print the names, not `keyof`
 export type ChannelOf<Channels extends object> = `${keyof Channels & string}`
 /** The data of one channel of a map. */
 export type DataOf<Channels extends object, Channel extends string> = Channel extends keyof Channels

@@ -23,7 +23,7 @@ const recorder = () => {
 }
 
 const HOSTILE = '\r\n\0\u001b[31m\u2028\u2029\u202e\ud800'
-// eslint-disable-next-line no-control-regex -- controls are what must not be there
+// oxlint-disable-next-line no-control-regex -- controls are what must not be there
 const RAW = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202e]/
 
 describe('the logger of a hub', () => {

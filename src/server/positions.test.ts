@@ -75,7 +75,7 @@ describe.each(WAYS)('S9 S16 §2 a position over %s', (_way, ask) => {
       const errors = frames.filter((frame) => frame.type === 'error')
       expect([position, errors.map(({ code }) => code)]).toEqual([position, ['bad-request']])
       expect(errors[0]?.field).toMatch(/^(channels\[0\]\.)?from\.after$|^since$|^Last-Event-ID$/)
-      // eslint-disable-next-line no-control-regex -- controls are what must not be there
+      // oxlint-disable-next-line no-control-regex -- controls are what must not be there
       expect(errors[0]?.message).not.toMatch(/[\u0000-\u001f]/)
       expect(offsets(frames)).toEqual([])
     }

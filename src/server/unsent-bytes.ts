@@ -8,6 +8,7 @@ interface WithHandle {
  * not told.
  */
 export const unsentBytes = (socket: object | null | undefined): number => {
-  const size = (socket as WithHandle | null | undefined)?._handle?.writeQueueSize
+  const { _handle } = (socket ?? {}) as WithHandle
+  const size = _handle?.writeQueueSize
   return typeof size === 'number' ? size : 0
 }

@@ -25,6 +25,7 @@ export const MAX_FOREIGN_CHARS = 4096
 
 /** `Retry-After` in ms: seconds or an HTTP date; undefined for what is neither or is past. */
 export const retryAfterMs = (value: string, wallMs: number): number | undefined => {
+  // oxlint-disable-next-line no-restricted-globals -- of a time that is given
   const ms = /^\d+$/.test(value) ? +value * 1000 : value.endsWith('GMT') ? Date.parse(value) - wallMs : -1
   return ms >= 0 ? Math.min(ms, 300_000) : undefined
 }

@@ -78,7 +78,7 @@ export const webSocket = (options: WebSocketOptions = {}): Transport => ({
         return (socket?.bufferedAmount ?? 0) > 65_536
       },
       send: async (batch) => {
-        // eslint-disable-next-line @typescript-eslint/only-throw-error -- T4: the contract rejects with plain facts
+        // oxlint-disable-next-line typescript/only-throw-error -- T4: the contract rejects with plain facts
         if (socket?.readyState !== 1) throw { code }
         socket.send(batch)
       },
