@@ -1,6 +1,4 @@
 import type { WebSocketLike } from '../transports/websocket.ts'
-import { SUBPROTOCOL } from '../protocol/frames.ts'
-import type { SocketSink } from '../server/socket-session.ts'
 import { createHubIn } from '../server/hub.ts'
 import type { HubInternals } from '../server/hub.ts'
 import type { Hub, HubOptions } from '../server/hub-types.ts'
@@ -8,6 +6,9 @@ import { MemoryStore } from '../server/memory-store.ts'
 import type { MemoryStoreOptions } from '../server/memory-store.ts'
 import type { Store } from '../server/store.ts'
 import type { FakeClock } from './fake-clock.ts'
+import { virtualFetch } from './virtual-fetch.ts'
+import { virtualWebSocket } from './virtual-websocket.ts'
+import type { Open, Wires } from './virtual-wires.ts'
 import type { Connection, Weather } from './weather.ts'
 
 export interface VirtualNetwork {
@@ -32,13 +33,6 @@ export interface VirtualNetwork {
   /** Another life of the hub: what was in memory is gone, everything is cut. */
   restart(): void
 }
-
-interface Open extends Connection {
-  kill(): void
-}
-
-/** One for all: making its stack trace costs more than all else of an abort. */
-const ABORTED = new DOMException('aborted', 'AbortError')
 
 /** A hub without sockets and the platform's network interfaces in front of it, on one virtual clock. */
 export const createVirtualNetwork = (
@@ -66,9 +60,7 @@ export const createVirtualNetwork = (
     )
   let hub = start()
   const open = new Set<Open>()
-  const sockets = new Set<{ mute(way: 'both' | 'up'): void }>()
   const connections: (Connection & { atMs: number; weather: Weather })[] = []
-  const cached = new Map<string, Response>()
 
   /** One direction of a connection: runs tasks after the latency of each, in their order. */
   const wire = (connection: Connection): ((task: () => void) => void) => {
@@ -102,188 +94,14 @@ export const createVirtualNetwork = (
     }
   }
 
-  const fetchThrough = async (url: string, init: RequestInit): Promise<Response> => {
-    const path = (/\/(?:poll|stream|publish)$/.exec(url)?.[0] ?? '') as Connection['path']
-    const held = path === '/poll' && typeof init.body === 'string' && /"waitMs":[1-9]/.test(init.body)
-    const connection: Connection = { path, held }
-    const weather = accept(connection)
-    if (typeof init.body === 'string') network.tap?.(init.body, 'up', connection)
-    if (typeof weather === 'object' && 'respond' in weather) return weather.respond()
-    if (weather === 'refuse') throw new TypeError('fetch failed')
-    const gone = new AbortController()
-    const { signal } = gone
-    // Not AbortSignal.any(): Node 20 keeps what listens to one for as long as the process lives.
-    init.signal?.addEventListener('abort', () => gone.abort(ABORTED))
-    let release = (): void => undefined
-    // Kept until the end: in Node the signal of a Request that was collected does not abort any more.
-    const requests: Request[] = []
-    const killed = new Promise<never>((_, reject) => {
-      const kill = (): void => {
-        gone.abort(ABORTED)
-        reject(new TypeError('fetch failed'))
-      }
-      const untrack = track({ ...connection, kill }, weather)
-      release = () => {
-        untrack()
-        // Node keeps the signal of a Request until that is collected, and the signal knows this array.
-        requests.length = 0
-      }
-      if (weather === 'cut') kill()
-      signal.addEventListener('abort', () => {
-        release()
-        reject(ABORTED)
-      })
-    })
-    killed.catch(() => undefined)
-    if (weather === 'hang' || (typeof weather === 'object' && !weather.answers)) return killed
-    const ask = (): Promise<Response> => {
-      const request = new Request(url, { ...init, signal })
-      requests.push(request)
-      return hub.fetch(request)
-    }
-    await Promise.race([travel(connection), killed])
-    if (weather === 'twice') await Promise.race([ask(), killed])
-    const answer = await Promise.race([ask(), killed])
-    if (weather === 'lost') return killed
-    const old = cached.get(path)
-    if (path !== '/stream') cached.set(path, answer.clone())
-    const response = weather === 'stale' && old ? old.clone() : answer
-    if (weather === 'hold') {
-      const text = await Promise.race([response.text(), killed])
-      await Promise.race([travel(connection), killed])
-      release()
-      network.tap?.(text, 'down', connection)
-      return new Response(text, { status: response.status, headers: response.headers })
-    }
-    const reader = response.body?.getReader()
-    if (!reader) return response
-    let kept: Uint8Array | undefined
-    const down = wire(connection)
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        const fail = (error: unknown): void => {
-          controller.error(error)
-          reader.cancel().catch(() => undefined)
-        }
-        const pump = async (): Promise<void> => {
-          for (;;) {
-            const { done, value } = await reader.read()
-            const chunk = weather === 'one-behind' ? kept : value
-            kept = value
-            down(() => {
-              if (signal.aborted) return
-              if (chunk) {
-                network.tap?.(new TextDecoder().decode(chunk), 'down', connection)
-                controller.enqueue(chunk)
-              }
-              if (!done) return
-              release()
-              controller.close()
-            })
-            if (done) return
-          }
-        }
-        killed.catch(fail)
-        pump().catch(fail)
-      },
-    })
-    // The head and the first chunk are on their way together.
-    await Promise.race([travel(connection), killed])
-    return new Response(body, { status: response.status, headers: response.headers })
-  }
-
-  class VirtualWebSocket implements WebSocketLike {
-    readonly protocol = SUBPROTOCOL
-    readyState = 0
-    onopen: ((event: never) => void) | null = null
-    onerror: ((event: never) => void) | null = null
-    onmessage: ((event: never) => void) | null = null
-    onclose: ((event: never) => void) | null = null
-    #session: ReturnType<HubInternals['connect']> | undefined
-    readonly #release: () => void
-    readonly #connection: Connection = { path: '', held: false }
-    readonly #up = wire(this.#connection)
-    readonly #down = wire(this.#connection)
-    #mute: boolean
-    #muteUp: boolean
-
-    constructor() {
-      const weather = accept(this.#connection)
-      this.#mute = this.#muteUp = weather === 'mute'
-      sockets.add(this)
-      this.#release = track({ ...this.#connection, kill: () => this.#end(1006, '') }, weather)
-      if (weather !== 'hang' && !(typeof weather === 'object' && 'answers' in weather && !weather.answers))
-        this.#up(() => this.#down(() => this.#begin(weather)))
-    }
-
-    send(data: string): void {
-      network.tap?.(data, 'up', this.#connection)
-      if (!this.#muteUp) this.#up(() => this.#session?.receive(data))
-    }
-
-    close(): void {
-      this.#up(() => this.#end(1000, ''))
-    }
-
-    mute(way: 'both' | 'up'): void {
-      this.#muteUp = true
-      this.#mute ||= way === 'both'
-    }
-
-    #begin(weather: Weather): void {
-      if (this.readyState !== 0) return
-      if (weather === 'refuse' || (typeof weather === 'object' && 'respond' in weather)) {
-        this.#end(1006, '')
-        return
-      }
-      this.readyState = 1
-      const sink: SocketSink = {
-        write: (batch) => this.#receive(batch),
-        writeRun: (run) => this.#receive(`[${run.frame()}]`),
-        buffered: () => 0,
-        unsent: () => 0,
-        pause: () => undefined,
-        resume: () => undefined,
-        destroy: () => this.#end(1006, ''),
-        close: (code, reason) => this.#end(code, reason),
-      }
-      this.#session = hub.connect(sink)
-      this.#call(this.onopen, {})
-      if (weather === 'cut') this.#end(1006, '')
-    }
-
-    #receive(data: string): void {
-      if (this.#mute) return
-      this.#down(() => {
-        if (this.readyState !== 1) return
-        network.tap?.(data, 'down', this.#connection)
-        this.#call(this.onmessage, { data })
-      })
-    }
-
-    #end(code: number, reason: string): void {
-      if (this.readyState === 3) return
-      this.#down(() => {
-        if (this.readyState === 3) return
-        this.readyState = 3
-        this.#release()
-        sockets.delete(this)
-        this.#session?.gone()
-        this.#call(this.onclose, { code, reason })
-      })
-    }
-
-    #call(handler: ((event: never) => void) | null, event: object): void {
-      handler?.(event as never)
-    }
-  }
-
+  const wires: Wires = { clock, hub: () => hub, accept, track, wire, travel, tap: () => network.tap }
+  const { WebSocket, sockets } = virtualWebSocket(wires)
   const network: VirtualNetwork = {
     get hub() {
       return hub
     },
-    WebSocket: VirtualWebSocket,
-    fetch: fetchThrough,
+    WebSocket,
+    fetch: virtualFetch(wires),
     weather: () => 'clear',
     latencyMs: () => 0,
     tap: undefined,
