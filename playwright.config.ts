@@ -68,7 +68,8 @@ function firefox(): Project[] {
 export default defineConfig({
   testDir: 'e2e',
   tsconfig: './tsconfig.e2e.json',
-  outputDir: 'test-results',
+  // Emptied before each run; what other tests leave is beside it.
+  outputDir: 'test-results/playwright',
   grepInvert: unwanted,
   fullyParallel: true,
   forbidOnly: Boolean(env['CI']),

@@ -8,6 +8,13 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const INTEGRATION = '.int.test.ts'
 /** A thousand clients with real durations: beside them, others that wait for deadlines would miss theirs. */
 const CROWDS = ['src/testing/many-nodes/herd.int.test.ts']
+/** They keep two cores busy, and have deadlines in parts of a second. */
+const BUSY = [
+  'fault-matrix/fault-matrix',
+  'fault-matrix/redis-matrix',
+  'many-nodes/many-nodes',
+  'many-nodes/drain',
+].map((name) => `src/testing/${name}${INTEGRATION}`)
 
 /** The test files that do more in a full run: all that is left to do after an everyday one (`--rest` of scripts/test.mjs). */
 const fuller = (): string[] =>
@@ -24,6 +31,8 @@ const files =
   env['REST'] === '1' ? fuller() : ['{src,demo-server}/**/*.test.ts', '{src,demo-server,middleboxes}/**/*.int.test.ts']
 const integration = files.filter((file) => file.endsWith(INTEGRATION))
 const unit = files.filter((file) => !file.endsWith(INTEGRATION))
+const chosen = (list: readonly string[]) =>
+  env['REST'] === '1' ? list.filter((file) => files.includes(file)) : [...list]
 
 export default defineConfig({
   resolve: {
@@ -42,7 +51,6 @@ export default defineConfig({
     restoreMocks: true,
     unstubGlobals: true,
     testTimeout: 30_000,
-    // More at once, and deadlines are missed on a machine with two cores.
     maxWorkers: 2,
     // For those that say `concurrent`: they wait more than they work.
     maxConcurrency: 16,
@@ -51,7 +59,8 @@ export default defineConfig({
     projects: env['SOAK_MINUTES']
       ? [{ extends: true, test: { name: 'soak', include: ['src/testing/soak/*.soak.ts'] } }]
       : [
-          // First those that only compute; then those that wait for deadlines in parts of a second, and have the machine to themselves.
+          // One group after the other: those that only compute; those that keep the machine busy; those that mostly wait, three at a
+          // time; and the crowds, each by itself.
           // Nothing may read or set a prototype by the name `__proto__` (S11). Node's own HTTP server does, for a header of that name.
           {
             extends: true,
@@ -67,9 +76,8 @@ export default defineConfig({
           {
             extends: true,
             test: {
-              name: 'integration',
-              include: integration,
-              exclude: CROWDS,
+              name: 'busy',
+              include: chosen(BUSY),
               execArgv: ['--disable-proto=delete'],
               sequence: { groupOrder: 1 },
             },
@@ -77,11 +85,22 @@ export default defineConfig({
           {
             extends: true,
             test: {
+              name: 'integration',
+              include: integration,
+              exclude: [...CROWDS, ...BUSY],
+              execArgv: ['--disable-proto=delete'],
+              maxWorkers: 3,
+              sequence: { groupOrder: 2 },
+            },
+          },
+          {
+            extends: true,
+            test: {
               name: 'crowds',
-              include: CROWDS,
+              include: chosen(CROWDS),
               execArgv: ['--disable-proto=delete'],
               maxWorkers: 1,
-              sequence: { groupOrder: 2 },
+              sequence: { groupOrder: 3 },
             },
           },
         ],

@@ -30,6 +30,8 @@ const env = {
 }
 /** What tests leave to be told at the end of a full run. */
 const bars = join(root, 'test-results', 'bars')
+/** What the cells of their tables came to: a run of the rest goes on from it. */
+const outcomes = join(root, 'test-results', 'outcomes')
 /** Seeds of the simulation in a full run; each half is a process. */
 const half = Math.ceil(Number(process.env.SEEDS ?? 10_000) / 2)
 /** Lines of a failed step that are said again at its end, and names of failed tests after all else: a cut log keeps its end. */
@@ -234,6 +236,7 @@ if (!existsSync(join(root, 'node_modules', 'vitest'))) {
 }
 
 rmSync(bars, { recursive: true, force: true })
+if (!values.rest) rmSync(outcomes, { recursive: true, force: true })
 const done = []
 const notRun = []
 const runLane = async (lane) => {

@@ -1,14 +1,12 @@
 import { afterAll, describe, it } from 'vitest'
-import { keepResult } from '../keep-result.ts'
 import { COLUMN_NAMES } from './columns.ts'
+import { Outcomes } from './outcomes.ts'
 import { ELSEWHERE, ROWS } from './rows/rows.ts'
 import { runCell } from './run-cell.ts'
-import { tableOf } from './table.ts'
-import type { Outcome } from './table.ts'
 
 const full = Boolean(process.env['FULL'])
 const rows = full ? ROWS : ROWS.filter(({ gate }) => gate)
-const outcomes: Outcome[] = []
+const outcomes = new Outcomes('fault-matrix')
 
 // Each cell is on its own: hubs, proxy, clients and history. They mostly wait, so many of them run side by side.
 describe.concurrent('R1–R9, R12, R15–R17, R20, R24, R26 the fault matrix', { timeout: 180_000 }, () => {
@@ -17,14 +15,11 @@ describe.concurrent('R1–R9, R12, R15–R17, R20, R24, R26 the fault matrix', {
     for (const one of row.cases) {
       for (const column of one.columns) {
         const number = ++seed
+        if (outcomes.isDone(row.id, one.name, column)) continue
         it(`${row.id} ${row.what}: ${one.name} × ${COLUMN_NAMES[column]}`, () =>
           runCell(row, one, column, number, outcomes))
       }
     }
   }
-  afterAll(() => {
-    const text = tableOf(rows, full ? ELSEWHERE : [], outcomes)
-    keepResult('fault-matrix', text)
-    console.log(text)
-  })
+  afterAll(() => outcomes.keep(rows, full ? ELSEWHERE : []))
 })

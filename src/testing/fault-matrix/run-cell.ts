@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { Cell } from './cell.ts'
 import type { Column } from './columns.ts'
 import type { Case, Row } from './row.ts'
+import type { Outcomes } from './outcomes.ts'
 import type { Outcome } from './table.ts'
 
 /** One cell from its beginning to its judgement; what it came to is pushed to `outcomes`, whatever that is. */
@@ -10,9 +11,9 @@ export const runCell = async (
   one: Case,
   column: Column,
   seed: number,
-  outcomes: Outcome[],
+  outcomes: Outcomes,
 ): Promise<void> => {
-  let outcome: Outcome = { id, column, gaps: undefined, recoveredMs: 0 }
+  let outcome: Outcome = { id, name: one.name, column, gaps: undefined, recoveredMs: 0 }
   const cell = await Cell.open(column, one.options ?? {}, seed)
   try {
     await one.run(cell)
@@ -20,7 +21,7 @@ export const runCell = async (
     const reasons = cell.gaps.map(({ reason }) => reason)
     const { gaps = [] } = one
     if (gaps !== 'any') expect(reasons.sort()).toEqual(gaps.flatMap((reason) => [reason, reason, reason]).sort())
-    outcome = { id, column, gaps: reasons, recoveredMs: cell.recoveredMs }
+    outcome = { ...outcome, gaps: reasons, recoveredMs: cell.recoveredMs }
   } finally {
     outcomes.push(outcome)
     await cell.close()

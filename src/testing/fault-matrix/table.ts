@@ -5,6 +5,8 @@ import type { Elsewhere } from './row.ts'
 /** What one cell came to. */
 export interface Outcome {
   readonly id: string
+  /** Of the case. */
+  readonly name: string
   readonly column: Column
   /** Reasons of the gaps that were handed over; empty: clean. Undefined: it failed. */
   readonly gaps: readonly string[] | undefined
