@@ -10,6 +10,8 @@ const PING_MS = 5000
 /** A socket that says nothing for so long, pings included, is dead. */
 const SILENT_MS = 15_000
 const MAX_QUEUED = 10_000
+/** Causes of one outage that are told apart; a connection that fails in more ways is not said more of. */
+const MOST_CAUSES = 20
 
 /** How long to wait before the attempt after `retries` that failed. */
 export const backoffMs = (retries: number, clock: Clock): number =>
@@ -82,7 +84,7 @@ export const openClient = (
 ): OpenClient => {
   const client = context.clients.make(url, true)
   let trouble = ''
-  let said = ''
+  const said = new Set<string>()
   let closed = false
   // Whom Redis does not know it answers once, and hangs up.
   let isUnknown = false
@@ -90,14 +92,14 @@ export const openClient = (
     if (closed) return
     if (!isUnknown) trouble = troubleOf(error)
     const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
-    if (text === said) return
-    said = text
+    if (said.has(text) || said.size >= MOST_CAUSES) return
+    said.add(text)
     context.report(error, `${doing} (${name})`)
   }
   client.on('error', (error: unknown) => failed(error, 'the connection to Redis'))
   const isWell = (): void => {
     trouble = ''
-    said = ''
+    said.clear()
     isUnknown = false
   }
   client.on('ready', () => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { parsePosition } from '../../protocol/position.ts'
 import { nodeEnvironment } from '../../server/node-clock.ts'
@@ -55,6 +58,24 @@ const watched = async ({ store }: ReturnType<typeof open>, channel = 'a') => {
 const jsonOf = (heard: readonly (Notice | null)[]) => heard.map((notice) => notice?.message.json)
 
 describeRedis('RedisStore and its Redis', () => {
+  it('a Redis that hangs up now in one way, now in another is said once for each', async () => {
+    let times = 0
+    const gruff = createServer((socket) => {
+      socket.on('error', () => undefined)
+      // There are two connections.
+      if (times++ % 4 < 2) socket.destroy()
+      else socket.resetAndDestroy()
+    })
+    gruff.listen(0, '127.0.0.1')
+    await once(gruff, 'listening')
+    undo.push(() => gruff.close())
+    const { failures } = open({ url: `redis://127.0.0.1:${(gruff.address() as AddressInfo).port}`, commandMs: 300 })
+    await expect.poll(() => times, POLL).toBeGreaterThan(16)
+    expect(failures.join()).toContain('ECONNRESET')
+    expect(failures.join()).toContain('Socket closed unexpectedly')
+    expect(new Set(failures).size).toBe(failures.length)
+  })
+
   it('S20 R14 what one hub appends another reads and hears of, with the place it follows', async () => {
     const a = open()
     const b = open({ prefix: a.prefix })
