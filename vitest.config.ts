@@ -8,13 +8,6 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const INTEGRATION = '.int.test.ts'
 /** A thousand clients with real durations: beside them, others that wait for deadlines would miss theirs. */
 const CROWDS = ['src/testing/many-nodes/herd.int.test.ts']
-/** They keep two cores busy, and have deadlines in parts of a second. */
-const BUSY = [
-  'fault-matrix/fault-matrix',
-  'fault-matrix/redis-matrix',
-  'many-nodes/many-nodes',
-  'many-nodes/drain',
-].map((name) => `src/testing/${name}${INTEGRATION}`)
 
 /** The test files that do more in a full run: all that is left to do after an everyday one (`--rest` of scripts/test.mjs). */
 const fuller = (): string[] =>
@@ -31,8 +24,6 @@ const files =
   env['REST'] === '1' ? fuller() : ['{src,demo-server}/**/*.test.ts', '{src,demo-server,middleboxes}/**/*.int.test.ts']
 const integration = files.filter((file) => file.endsWith(INTEGRATION))
 const unit = files.filter((file) => !file.endsWith(INTEGRATION))
-const chosen = (list: readonly string[]) =>
-  env['REST'] === '1' ? list.filter((file) => files.includes(file)) : [...list]
 
 export default defineConfig({
   resolve: {
@@ -51,6 +42,7 @@ export default defineConfig({
     restoreMocks: true,
     unstubGlobals: true,
     testTimeout: 30_000,
+    // More at once, and deadlines are missed on a machine with two cores.
     maxWorkers: 2,
     // For those that say `concurrent`: they wait more than they work.
     maxConcurrency: 16,
@@ -59,8 +51,7 @@ export default defineConfig({
     projects: env['SOAK_MINUTES']
       ? [{ extends: true, test: { name: 'soak', include: ['src/testing/soak/*.soak.ts'] } }]
       : [
-          // One group after the other: those that only compute; those that keep the machine busy; those that mostly wait, three at a
-          // time; and the crowds, each by itself.
+          // First those that only compute; then those that wait for deadlines in parts of a second, and have the machine to themselves.
           // Nothing may read or set a prototype by the name `__proto__` (S11). Node's own HTTP server does, for a header of that name.
           {
             extends: true,
@@ -76,8 +67,9 @@ export default defineConfig({
           {
             extends: true,
             test: {
-              name: 'busy',
-              include: chosen(BUSY),
+              name: 'integration',
+              include: integration,
+              exclude: CROWDS,
               execArgv: ['--disable-proto=delete'],
               sequence: { groupOrder: 1 },
             },
@@ -85,22 +77,11 @@ export default defineConfig({
           {
             extends: true,
             test: {
-              name: 'integration',
-              include: integration,
-              exclude: [...CROWDS, ...BUSY],
-              execArgv: ['--disable-proto=delete'],
-              maxWorkers: 3,
-              sequence: { groupOrder: 2 },
-            },
-          },
-          {
-            extends: true,
-            test: {
               name: 'crowds',
-              include: chosen(CROWDS),
+              include: CROWDS,
               execArgv: ['--disable-proto=delete'],
               maxWorkers: 1,
-              sequence: { groupOrder: 3 },
+              sequence: { groupOrder: 2 },
             },
           },
         ],
