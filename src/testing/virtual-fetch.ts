@@ -1,21 +1,26 @@
 import type { GatewayResponse } from '../server/gateway-types.ts'
 import { virtualResponse } from './virtual-response.ts'
 import type { Wires } from './virtual-wires.ts'
-import type { Connection, Weather } from './weather.ts'
+import { neverAnswers } from './weather.ts'
+import type { Connection } from './weather.ts'
 
 /** One for all: making its stack trace costs more than all else of an abort. */
 const ABORTED = new DOMException('aborted', 'AbortError')
 
-const neverAnswers = (weather: Weather): boolean =>
-  weather === 'hang' || (typeof weather === 'object' && 'answers' in weather && !weather.answers)
+const ignore = (): void => undefined
 
-/** Starts a streamed body, which says each of its chunks, and at its end nothing. */
+/** Starts a body, which says each of its chunks, and at its end nothing. */
 const begin = (
-  body: Exclude<GatewayResponse['body'], string>,
+  body: GatewayResponse['body'],
   signal: AbortSignal,
   say: (chunk: Uint8Array | undefined) => void,
   fail: (error: unknown) => void,
 ): void => {
+  if (typeof body === 'string') {
+    if (body) say(Buffer.from(body))
+    say(undefined)
+    return
+  }
   let isOver = false
   const over = (last: () => void): void => {
     if (isOver) return
@@ -32,19 +37,17 @@ const begin = (
     end: () => over(() => say(undefined)),
     destroy: () => over(() => fail(new Error('the stream was ended'))),
   })
-  const leave = (): void => over(() => undefined)
+  const leave = (): void => over(ignore)
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave)
 }
 
-/** All that a streamed body says until its end. */
-const wholeOf = (body: GatewayResponse['body'], signal: AbortSignal): Promise<string> => {
-  if (typeof body === 'string') return Promise.resolve(body)
-  return new Promise((resolve, reject) => {
+/** All that a body says until its end. */
+const wholeOf = (body: GatewayResponse['body'], signal: AbortSignal): Promise<Uint8Array> =>
+  new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
-    begin(body, signal, (chunk) => (chunk ? chunks.push(chunk) : resolve(Buffer.concat(chunks).toString())), reject)
+    begin(body, signal, (chunk) => (chunk ? chunks.push(chunk) : resolve(Buffer.concat(chunks))), reject)
   })
-}
 
 /** The `fetch` of a virtual network. */
 export const virtualFetch = (wires: Wires): ((url: string, init: RequestInit) => Promise<Response>) => {
@@ -63,7 +66,7 @@ export const virtualFetch = (wires: Wires): ((url: string, init: RequestInit) =>
 
     const gone = new AbortController()
     const { signal } = gone
-    let release = (): void => undefined
+    let release = ignore
     const killed = new Promise<never>((_, reject) => {
       const kill = (): void => {
         reject(new TypeError('fetch failed'))
@@ -76,7 +79,7 @@ export const virtualFetch = (wires: Wires): ((url: string, init: RequestInit) =>
       })
       if (weather === 'cut') kill()
     })
-    killed.catch(() => undefined)
+    killed.catch(ignore)
     // Not AbortSignal.any(): Node 20 keeps what listens to one for as long as the process lives.
     init.signal?.addEventListener('abort', () => gone.abort(ABORTED))
     if (neverAnswers(weather)) return killed
@@ -96,25 +99,10 @@ export const virtualFetch = (wires: Wires): ((url: string, init: RequestInit) =>
       return answer
     }
     await Promise.race([wires.travel(connection), killed])
-    if (weather === 'twice') {
-      const { body } = await Promise.race([ask(), killed])
-      if (typeof body !== 'string')
-        begin(
-          body,
-          signal,
-          () => undefined,
-          () => undefined,
-        )
-    }
+    if (weather === 'twice') begin((await Promise.race([ask(), killed])).body, signal, ignore, ignore)
     const answer = await Promise.race([ask(), killed])
     if (weather === 'lost') {
-      if (typeof answer.body !== 'string')
-        begin(
-          answer.body,
-          signal,
-          () => undefined,
-          () => undefined,
-        )
+      begin(answer.body, signal, ignore, ignore)
       return killed
     }
     const old = cached.get(path)
@@ -136,7 +124,7 @@ export const virtualFetch = (wires: Wires): ((url: string, init: RequestInit) =>
     if (weather === 'hold') {
       const whole = await Promise.race([wholeOf(body, signal), killed])
       await Promise.race([wires.travel(connection), killed])
-      arrive(Buffer.from(whole), true)
+      arrive(whole, true)
       return response
     }
     const down = wires.wire(connection)
@@ -147,10 +135,7 @@ export const virtualFetch = (wires: Wires): ((url: string, init: RequestInit) =>
       kept = chunk
       down(() => arrive(now, !chunk))
     }
-    if (typeof body === 'string') {
-      if (body) say(Buffer.from(body))
-      say(undefined)
-    } else begin(body, signal, say, arriving.fail)
+    begin(body, signal, say, arriving.fail)
     // The head and the first chunk are on their way together.
     await Promise.race([wires.travel(connection), killed])
     return response

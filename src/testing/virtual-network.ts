@@ -94,7 +94,7 @@ export const createVirtualNetwork = (
     }
   }
 
-  const wires: Wires = { clock, hub: () => hub, accept, track, wire, travel, tap: () => network.tap }
+  const wires: Wires = { hub: () => hub, accept, track, wire, travel, tap: () => network.tap }
   const { WebSocket, sockets } = virtualWebSocket(wires)
   const network: VirtualNetwork = {
     get hub() {

@@ -74,12 +74,9 @@ class VirtualResponse {
 
   #feed(): void {
     const waiting = this.#waiting
-    const chunk = this.#chunks.shift()
-    if (!waiting || (!chunk && this.#state === 'open')) {
-      if (chunk) this.#chunks.unshift(chunk)
-      return
-    }
+    if (!waiting || (this.#chunks.length === 0 && this.#state === 'open')) return
     this.#waiting = undefined
+    const chunk = this.#chunks.shift()
     if (chunk) waiting.resolve({ done: false, value: chunk })
     else if (typeof this.#state === 'object') waiting.reject(this.#state.error)
     else waiting.resolve({ done: true, value: undefined })
@@ -102,7 +99,7 @@ class VirtualResponse {
 export const virtualResponse = (
   status: number,
   headers: Readonly<Record<string, string>>,
-  cancelled: () => void = () => undefined,
+  cancelled: () => void,
 ): { readonly response: Response; readonly body: VirtualBody } => {
   const response = new VirtualResponse(status, headers, cancelled)
   return { response: response as unknown as Response, body: response.way }

@@ -2,7 +2,12 @@ import { SUBPROTOCOL } from '../protocol/frames.ts'
 import type { SocketSession, SocketSink } from '../server/socket-session.ts'
 import type { WebSocketLike } from '../transports/websocket.ts'
 import type { Wires } from './virtual-wires.ts'
+import { neverAnswers } from './weather.ts'
 import type { Connection, Weather } from './weather.ts'
+
+interface Muteable {
+  mute(way: 'both' | 'up'): void
+}
 
 type WebSocketClass = new (url: string, protocol: string) => WebSocketLike
 
@@ -15,11 +20,11 @@ export const virtualWebSocket = ({
   tap,
 }: Wires): {
   readonly WebSocket: WebSocketClass
-  readonly sockets: ReadonlySet<{ mute(way: 'both' | 'up'): void }>
+  readonly sockets: ReadonlySet<Muteable>
 } => {
-  const sockets = new Set<{ mute(way: 'both' | 'up'): void }>()
+  const sockets = new Set<Muteable>()
 
-  class VirtualWebSocket implements WebSocketLike {
+  class VirtualWebSocket implements WebSocketLike, Muteable {
     readonly protocol = SUBPROTOCOL
     readyState = 0
     onopen: ((event: never) => void) | null = null
@@ -39,8 +44,7 @@ export const virtualWebSocket = ({
       this.#mute = this.#muteUp = weather === 'mute'
       sockets.add(this)
       this.#release = track({ ...this.#connection, kill: () => this.#end(1006, '') }, weather)
-      if (weather !== 'hang' && !(typeof weather === 'object' && 'answers' in weather && !weather.answers))
-        this.#up(() => this.#down(() => this.#begin(weather)))
+      if (!neverAnswers(weather)) this.#up(() => this.#down(() => this.#begin(weather)))
     }
 
     send(data: string): void {

@@ -1,5 +1,4 @@
 import type { HubInternals } from '../server/hub.ts'
-import type { FakeClock } from './fake-clock.ts'
 import type { Connection, Weather } from './weather.ts'
 
 /** A connection that is open, and how the network cuts it. */
@@ -9,7 +8,6 @@ export interface Open extends Connection {
 
 /** What the interfaces of a virtual network share. */
 export interface Wires {
-  readonly clock: FakeClock
   /** The hub in its present life. */
   readonly hub: () => HubInternals
   /** A new connection: what is decided about it. */

@@ -25,6 +25,10 @@ export type Weather =
   /** This answer instead of the hub's. */
   | { readonly respond: () => Response }
 
+/** Whether nothing is heard of the connection before it ends. */
+export const neverAnswers = (weather: Weather): boolean =>
+  weather === 'hang' || (typeof weather === 'object' && 'answers' in weather && !weather.answers)
+
 /** A connection as the weather is asked about it. `held`: the poll asks to be held. */
 export interface Connection {
   readonly path: '' | '/poll' | '/stream' | '/publish'
