@@ -150,7 +150,7 @@ const start = async (
       isShut = false
     },
     close: async () => {
-      shut()
+      for (const socket of sockets) socket.destroy()
       await hub.close()
       server.close()
       await once(server, 'close')

@@ -136,8 +136,9 @@ test.describe('a certificate that the browser does not trust', () => {
       await openPage(page, visited, undefined, `${server.url}/realtime`)
       const seen = await page.evaluate(async () => {
         const { harness } = window
-        // Short pauses, of which the second is always shorter than the fourth, and more time to fail than any machine needs.
-        const client = harness.createClient({ timing: { spreadMs: 200, backoffMs: 100, connectMs: 10_000 } })
+        // The second pause is at most the second in which three rounds may start, the fourth at least eight times the
+        // back-off: it is always longer. A link has more time to fail than any machine needs.
+        const client = harness.createClient({ timing: { spreadMs: 200, backoffMs: 130, connectMs: 10_000 } })
         harness.record(client)
         const published = harness.outcome(client.publish(harness.channel, 1))
         const facts = (wanted: string) => client.explain().timeline.filter(({ kind }) => kind === wanted)

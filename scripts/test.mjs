@@ -34,11 +34,12 @@ const bars = join(root, 'test-results', 'bars')
 const outcomes = join(root, 'test-results', 'outcomes')
 /** Seeds of the simulation in a full run; each half is a process. */
 const half = Math.ceil(Number(process.env.SEEDS ?? 10_000) / 2)
-/** Lines of a failed step that are said again at its end, and names of failed tests after all else: a cut log keeps its end. */
+/** Lines of a failed step that are said again at its end, and failed tests with their reasons after all else: a cut log keeps its end. */
 const LAST_LINES = 40
-const FAILED_NAMES = 10
-/** As Vitest and Playwright name a test that failed. */
-const FAILED_TEST = /^\s*(?:FAIL\s|\d+\) \[|✘)/
+const FAILURE_LINES = 40
+/** How Vitest and Playwright begin what they say of a test that failed, and what of it is too long for a summary: the code. */
+const FAILURE = /^\s*(?:FAIL\s|\d+\) \[)/
+const CODE = /^\s*>?\s*\d*\s*\||^\s*(?:Error Context:|⎯|$)/
 
 /** For those that leave out by themselves what an everyday run has done. */
 const suite = { live: true, env: values.rest ? { REST: '1' } : {} }
@@ -214,6 +215,18 @@ async function runStep(step, live, inBackground = false) {
   return { ...step, ok: result.ok, output: result.output, seconds }
 }
 
+/** The failed tests in what a step said, each with its reason. */
+function failuresOf(output) {
+  const lines = stripVTControlCharacters(output).split('\n')
+  const first = lines.findIndex((line) => FAILURE.test(line))
+  return first < 0
+    ? []
+    : lines
+        .slice(first)
+        .filter((line) => !CODE.test(line))
+        .slice(0, FAILURE_LINES)
+}
+
 /** Whether it was asked for; and for what cannot run here, why. */
 function isWanted({ name, skip }) {
   if ((only && !only.includes(name)) || not.includes(name)) return false
@@ -271,12 +284,7 @@ console.log('\n── summary')
 for (const { name, ok, seconds } of done) console.log(`${ok ? 'passed' : 'FAILED'}  ${seconds.padStart(6)} s  ${name}`)
 for (const reason of notRun) console.log(`not run: ${reason}`)
 for (const { name, run, output } of failed) {
-  const names = new Set(
-    stripVTControlCharacters(output)
-      .split('\n')
-      .filter((line) => FAILED_TEST.test(line)),
-  )
-  for (const line of [...names].slice(0, FAILED_NAMES)) console.log(line.trim())
+  for (const line of failuresOf(output)) console.log(line)
   const alone = typeof run === 'string' ? `npm run ${run}` : `node scripts/test.mjs --only ${name}`
   console.log(`\nStep "${name}" failed, and the steps after it did not run. Run it alone: ${alone}`)
 }

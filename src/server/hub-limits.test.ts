@@ -15,6 +15,13 @@ class DeafSocket extends TestSocket {
   }
 }
 
+/** Never tells that it is closed. */
+class SilentSocket extends DeafSocket {
+  override destroy(): void {
+    this.destroyed = true
+  }
+}
+
 const opened = async (hub: TestHub, socket: TestSocket, ...frames: unknown[]): Promise<TestSocket> => {
   socket.open(hub, ...frames)
   await hub.clock.settle()
@@ -150,6 +157,28 @@ describe('S4 S5 §9 times are kept to the millisecond', () => {
     expect([socket.closed?.code, socket.destroyed]).toEqual([4408, false])
     await hub.clock.advance(1)
     expect(socket.destroyed).toBe(true)
+  })
+
+  it('closeMs: a socket that does not tell of its end is given up', async () => {
+    const hub = hubWith({ closeMs: 900 })
+    const socket = await opened(hub, new SilentSocket(), hello())
+    const closed = hub.close()
+    await hub.clock.advance(900)
+    expect([socket.destroyed, await isSettled(hub, closed), hub.inspect().links.websocket]).toEqual([true, false, 1])
+    await hub.clock.advance(900)
+    expect([await isSettled(hub, closed), hub.inspect().links.websocket]).toEqual([true, 0])
+  })
+
+  it('closeMs: so is a stream', async () => {
+    const hub = hubWith({ closeMs: 900 })
+    const { stream } = await hub.ask('/stream', { body: [hello()] })
+    if (!stream) throw new Error('no stream')
+    stream.silent = true
+    const closed = hub.close()
+    await hub.clock.advance(900)
+    expect([stream.destroyed, await isSettled(hub, closed), hub.inspect().links.sse]).toEqual([true, false, 1])
+    await hub.clock.advance(900)
+    expect([await isSettled(hub, closed), hub.inspect().links.sse]).toEqual([true, 0])
   })
 
   it('drainMs: who still waits for an answer is cut off', async () => {

@@ -305,7 +305,7 @@ export class SocketSession implements Member {
     this.#stop()
     this.#state = { name: 'ended' }
     this.#cancelDeadline()
-    this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => this.#sink.destroy())
+    this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => this.#cut(this.#why))
     // The peer's part of the farewell is to be read.
     this.#sink.resume()
     this.#sink.close(code, reason)
@@ -313,6 +313,9 @@ export class SocketSession implements Member {
 
   #cut(end: LinkEnd): void {
     this.#why = end
+    this.#cancelDeadline()
+    // Not every socket says that it is closed: one of TLS does not when the one below it was reset while it shut down.
+    this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => this.gone())
     this.#sink.destroy()
   }
 

@@ -128,7 +128,7 @@ export class StreamSession implements StreamIn, Member {
     this.#link.end(this.#core.now())
     this.#reader.end()
     this.#cancelTimer()
-    this.#cancelTimer = this.#core.clock.after(this.#core.limits.closeMs, () => this.#out.destroy())
+    this.#cancelTimer = this.#core.clock.after(this.#core.limits.closeMs, () => this.#cut(this.#end))
     this.#out.end()
   }
 
@@ -146,6 +146,9 @@ export class StreamSession implements StreamIn, Member {
 
   #cut(end: LinkEnd): void {
     this.#end = end
+    this.#cancelTimer()
+    // Not every stream says that it is closed.
+    this.#cancelTimer = this.#core.clock.after(this.#core.limits.closeMs, () => this.gone())
     this.#out.destroy()
   }
 

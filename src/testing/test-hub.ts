@@ -151,6 +151,8 @@ export class TestStream {
   ended = false
   destroyed = false
   stuck = false
+  /** True: it does not tell the hub that it is closed. */
+  silent = false
   #buffered = 0
   readonly session: StreamIn
 
@@ -166,11 +168,11 @@ export class TestStream {
       unsent: () => this.#buffered,
       end: () => {
         this.ended = true
-        this.session.gone()
+        this.#closed()
       },
       destroy: () => {
         this.destroyed = true
-        this.session.gone()
+        this.#closed()
       },
     })
   }
@@ -179,6 +181,10 @@ export class TestStream {
     this.stuck = false
     this.#buffered = 0
     this.session.drained()
+  }
+
+  #closed(): void {
+    if (!this.silent) this.session.gone()
   }
 
   get events(): readonly Received[] {
