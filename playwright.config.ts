@@ -30,14 +30,21 @@ function chromium(): Project[] {
     '--disable-sync',
   ]
   if (process.getuid?.() === 0) args.push('--no-sandbox')
-  const project = (name: string, { executablePath }: { executablePath: string }, grep: RegExp): Project => ({
+  // One process for all pages of a test: the first page that a tab has, an empty one, would else have a process for itself.
+  const fewer = ['--process-per-site', '--renderer-process-limit=1']
+  const project = (
+    name: string,
+    { executablePath }: { executablePath: string },
+    grep: RegExp,
+    more: string[] = [],
+  ): Project => ({
     name,
-    use: { browserName: 'chromium', launchOptions: { executablePath, args } },
+    use: { browserName: 'chromium', launchOptions: { executablePath, args: [...args, ...more] } },
     grep,
   })
   return [
     // Half the time of a whole one.
-    project('chromium', findHeadlessChromium(), rest ? /^(?!.*@window).*@real/s : /^(?!.*@window)/s),
+    project('chromium', findHeadlessChromium(), rest ? /^(?!.*@window).*@real/s : /^(?!.*@window)/s, fewer),
     project('chromium-window', findBrowser('chromium'), rest ? /(?=.*@window)(?=.*@real)/s : /@window/),
   ].filter(({ name }) => isWanted(name ?? ''))
 }

@@ -1,5 +1,5 @@
 import { expect, test } from './kept-page-fixture.ts'
-import { COLUMNS, flow, installHarness, upTo } from './page-harness.ts'
+import { COLUMNS, flow, installHarness, smokeOnce, upTo } from './page-harness.ts'
 
 const MISSED = 10_000
 /** Messages of one page at most. */
@@ -15,7 +15,7 @@ for (const { name, transports } of COLUMNS.filter(({ name }) => name !== 'long-p
   // would take a thousand. The listener only keeps what it gets: the time is the client's.
   test(
     `R22 ${name}: 10,000 missed messages come in pages, in order, merged with live ones${inTasks ? ', and no task is long' : ''}`,
-    { tag: name === 'ladder' ? '@smoke' : [] },
+    { tag: smokeOnce(name) },
     async ({ page, net, hubServer, browserName }) => {
       test.slow()
       const { faults } = net.room

@@ -1,20 +1,11 @@
-import { test as base } from '@playwright/test'
 import { startDemoServer } from '../demo-server/server.ts'
 import type { DemoServer } from '../demo-server/server.ts'
+import { test as base } from './worker-fixture.ts'
 
-export { expect } from '@playwright/test'
+export { expect } from './worker-fixture.ts'
 
-/** `demo`: a demo server of this worker on a free port. `freshDemo`: one of this test, in which nothing was said. `problems`: console errors and exceptions of the page so far. */
-export const test = base.extend<{ problems: string[]; freshDemo: DemoServer }, { demo: DemoServer }>({
-  demo: [
-    // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
-    async ({}, use) => {
-      const demo = await startDemoServer({ port: 0 })
-      await use(demo)
-      await demo.close()
-    },
-    { scope: 'worker' },
-  ],
+/** `freshDemo`: a demo server of this test, in which nothing was said. `problems`: console errors and exceptions of the page so far. */
+export const test = base.extend<{ problems: string[]; freshDemo: DemoServer }>({
   // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
   freshDemo: async ({}, use) => {
     const demo = await startDemoServer({ port: 0 })

@@ -1,6 +1,6 @@
 import type { Match } from 'holdfast/testing'
 import { expect, test } from './kept-page-fixture.ts'
-import { COLUMNS, installHarness, upTo } from './page-harness.ts'
+import { COLUMNS, installHarness, smokeOnce, upTo } from './page-harness.ts'
 
 const COUNT = 95
 
@@ -16,7 +16,7 @@ for (const { name, transports } of COLUMNS) {
 
     test(
       '§3.16 pages back to the first message, beside a subscription that stays where it is and goes on',
-      { tag: '@smoke' },
+      { tag: smokeOnce(name) },
       async ({ page }) => {
         const seen = await page.evaluate(async () => {
           const { harness } = window

@@ -1,13 +1,11 @@
-import { test as base } from '@playwright/test'
 import type { Page } from '@playwright/test'
 import type { Client } from 'holdfast'
 import type * as Holdfast from 'holdfast'
-import type { DemoServer } from '../demo-server/server.ts'
 import type { WeatherRoom } from '../demo-server/weather-rooms.ts'
-import { startHubServer } from './hub-server.ts'
 import { timing } from './timing.ts'
+import { test as base } from './worker-fixture.ts'
 
-export { expect } from '@playwright/test'
+export { expect } from './worker-fixture.ts'
 export { SCALE } from './timing.ts'
 
 /** A network of its own for one test, and the channel that nobody else uses. */
@@ -20,26 +18,10 @@ export interface Room {
 
 let rooms = 0
 
-interface WorkerFixtures {
-  /** How many messages of a channel the store keeps. */
-  history: number
-  hubServer: DemoServer
-}
-
 /**
- * `hubServer`: as `startHubServer` makes it. `newNet` makes rooms of it; `net` is one, and then `page` is a page of the hub's own
- * origin with nothing on it but the client.
+ * `newNet` makes rooms of `hubServer`; `net` is one, and then `page` is a page of the hub's own origin with nothing on it but the client.
  */
-export const test = base.extend<{ newNet: () => Room; net: Room }, WorkerFixtures>({
-  history: [20_000, { option: true, scope: 'worker' }],
-  hubServer: [
-    async ({ history }, use) => {
-      const server = await startHubServer({ messages: history })
-      await use(server)
-      await server.close()
-    },
-    { scope: 'worker' },
-  ],
+export const test = base.extend<{ newNet: () => Room; net: Room }>({
   newNet: async ({ hubServer }, use, info) => {
     const made: Room[] = []
     await use(() => {

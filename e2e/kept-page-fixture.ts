@@ -1,4 +1,3 @@
-import type { Page } from '@playwright/test'
 import { test as base } from './hub-fixture.ts'
 
 export { expect } from './hub-fixture.ts'
@@ -7,15 +6,7 @@ export { expect } from './hub-fixture.ts'
  * As `test` of hub-fixture.ts, with one page for all tests of a worker instead of a new one for each, which takes Firefox a second of both
  * cores: for tests that leave nothing in a page but its document. What they open beside it is closed.
  */
-export const test = base.extend<object, { keptPage: Page }>({
-  keptPage: [
-    async ({ browser }, use) => {
-      const context = await browser.newContext()
-      await use(await context.newPage())
-      await context.close()
-    },
-    { scope: 'worker' },
-  ],
+export const test = base.extend({
   context: ({ keptPage }, use) => use(keptPage.context()),
   page: async ({ keptPage }, use) => {
     await use(keptPage)

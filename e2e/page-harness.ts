@@ -17,6 +17,12 @@ export const COLUMNS: readonly { readonly name: string; readonly transports: Nam
   { name: 'ladder', transports: undefined },
 ]
 
+/**
+ * Of a test in each column, in which every browser is alike: the everyday run has one of them in Firefox. What browsers do in ways of
+ * their own, requests, streams and their ends, it has in each column.
+ */
+export const smokeOnce = (name: string): string[] => (name === 'ladder' ? ['@smoke'] : [])
+
 /** What one subscription of the page got, in its order. */
 export interface Recording {
   readonly subscription: Subscription

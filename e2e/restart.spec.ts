@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { expect, test as base } from '@playwright/test'
 import { COLUMNS, installHarness, upTo } from './page-harness.ts'
+import { expect, test as base } from './worker-fixture.ts'
 
 interface HubProcess {
   readonly url: string

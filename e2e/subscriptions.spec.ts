@@ -1,11 +1,11 @@
 import { expect, test } from './kept-page-fixture.ts'
-import { COLUMNS, installHarness, upTo } from './page-harness.ts'
+import { COLUMNS, installHarness, smokeOnce, upTo } from './page-harness.ts'
 
 for (const { name, transports } of COLUMNS) {
   test.describe(name, () => {
     test.beforeEach(({ page, net }) => installHarness(page, net, transports))
 
-    test('R15 what a listener ends stops in the middle of a batch', { tag: '@smoke' }, async ({ page }) => {
+    test('R15 what a listener ends stops in the middle of a batch', { tag: smokeOnce(name) }, async ({ page }) => {
       const seen = await page.evaluate(async () => {
         const { harness } = window
         await harness.append(Array.from({ length: 10 }, (_, index) => index))
@@ -178,7 +178,7 @@ for (const { name, transports } of COLUMNS) {
       expect(count).toBe(2)
     })
 
-    test('§4.6 a refused channel ends its own subscription alone', { tag: '@smoke' }, async ({ page }) => {
+    test('§4.6 a refused channel ends its own subscription alone', { tag: smokeOnce(name) }, async ({ page }) => {
       const seen = await page.evaluate(async () => {
         const { harness } = window
         const client = harness.createClient()
@@ -213,7 +213,7 @@ for (const { name, transports } of COLUMNS) {
       })
     })
 
-    test('R11 connect() after disconnect() brings what was missed', { tag: '@smoke' }, async ({ page, net }) => {
+    test('R11 connect() after disconnect() brings what was missed', { tag: smokeOnce(name) }, async ({ page, net }) => {
       await page.evaluate(async () => {
         const { harness } = window
         const client = harness.createClient()

@@ -6,15 +6,15 @@ import { createSecureServer } from 'node:http2'
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { test as base } from '@playwright/test'
 import type { Page } from '@playwright/test'
 import { createHub } from 'holdfast/server'
 import type { Hub } from 'holdfast/server'
 import { generate } from 'selfsigned'
 import { SCALE } from './hub-fixture.ts'
 import { installHarness } from './page-harness.ts'
+import { test as base } from './worker-fixture.ts'
 
-export { expect } from '@playwright/test'
+export { expect } from './worker-fixture.ts'
 
 /**
  * `https`: `https.createServer`, which speaks HTTP/1.1. `http2`: `http2.createSecureServer` with `allowHTTP1`, as WebSockets need it;

@@ -1,5 +1,5 @@
 import { expect, test } from './kept-page-fixture.ts'
-import { COLUMNS, flow, installHarness, openPage, upTo } from './page-harness.ts'
+import { COLUMNS, flow, installHarness, openPage, smokeOnce, upTo } from './page-harness.ts'
 import type { Recording } from './page-harness.ts'
 
 // What a column may show to the network: the requests of its own kind, and reads and publishes beside them.
@@ -49,7 +49,7 @@ for (const { name, transports } of COLUMNS) {
       ])
     })
 
-    test('§3.2 earliest replays the log and goes on live', { tag: '@smoke' }, async ({ page }) => {
+    test('§3.2 earliest replays the log and goes on live', { tag: smokeOnce(name) }, async ({ page }) => {
       const seen = await page.evaluate(async () => {
         const { harness } = window
         await harness.append([1, 2, 3])
