@@ -11,6 +11,8 @@ test(
     await onTransport(page, 'websocket')
     const stop = flow(hubServer, net.channel, 50)
     await received(page, 50)
+    // Another one may have been proven before it, when the machine was slow.
+    const before = (await seenBy(page)).facts.length
 
     room.set('refuse-upgrade', true)
     await onTransport(page, 'sse', 30_000)
@@ -30,9 +32,9 @@ test(
     const { offsets, times, gaps, errors, facts } = await seenBy(page)
     expect(offsets).toEqual(upTo(sent))
     expect([gaps, errors]).toEqual([[], []])
-    const proven = facts.filter((fact) => fact.startsWith('proven'))
-    expect([proven[0], proven.at(-1)]).toEqual(['proven websocket', 'proven websocket'])
+    const proven = facts.slice(before).filter((fact) => fact.startsWith('proven'))
     expect(proven).toContain('proven sse')
+    expect(proven.at(-1)).toBe('proven websocket')
     const pauses = times.slice(1).map((time, index) => time - (times[index] ?? time))
     console.log(`    real durations: longest pause ${Math.round(Math.max(...pauses))} ms`)
     expect(Math.max(...pauses)).toBeLessThan(5_000)

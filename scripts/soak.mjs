@@ -1,5 +1,6 @@
 // `npm run test:soak -- --minutes N [--seed N]`: fifty clients under constant faults for so long, judged minute by minute.
 import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({
@@ -14,9 +15,11 @@ for (const [name, most] of [
   console.error(`--${name} must be a whole number from 1 to ${most}, not ${values[name]}`)
   process.exit(2)
 }
-const child = spawn('vitest', ['run', 'src/testing/soak', '--disableConsoleIntercept'], {
+const root = fileURLToPath(new URL('..', import.meta.url))
+const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url))
+const child = spawn(process.execPath, [vitest, 'run', 'src/testing/soak', '--disableConsoleIntercept'], {
+  cwd: root,
   stdio: 'inherit',
-  shell: process.platform === 'win32',
   env: { ...process.env, SOAK_MINUTES: values.minutes, SEED: values.seed },
 })
 child.on('error', (error) => {

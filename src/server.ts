@@ -17,13 +17,13 @@ export type { Handler, HubRequest } from './server/handlers.ts'
 export { channelRules } from './server/channel-rules.ts'
 export type { AnyUser, ChannelPermit, ChannelRule } from './server/channel-rules.ts'
 export type {
+  Durations,
   HookFailures,
   HubMetrics,
   LinkEnd,
   LinkTransport,
   PublishOutcome,
   StoreOperation,
-  StoreTimes,
 } from './server/counters.ts'
 export type { HubInspection } from './server/inspect.ts'
 export type { HubMember } from './server/members.ts'

@@ -89,47 +89,35 @@ export const list: Kind<readonly string[]> = {
   fromFile: (value) => (isTexts(value) ? value : wrong('an array of texts')),
 }
 
-const checkedNodes = (urls: readonly string[]): readonly string[] =>
-  urls.length > 0 && urls.every(isRedisUrl) ? urls : wrong('URLs as redis://10.0.0.1:6379,redis://10.0.0.2:6379')
-export const redisCluster: Kind<readonly string[]> = {
-  word: 'url,…',
-  fromText: (given) => checkedNodes(list.fromText(given)),
-  fromFile: (value) => checkedNodes(list.fromFile(value)),
-}
-
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.length <= 1000 && value.every((part) => typeof part === 'string')
 
-const checkedOrigins = (origins: readonly string[]): readonly string[] => {
-  try {
-    checkOriginList(origins)
-    return origins
-  } catch (error) {
-    const why = error instanceof Error ? error.message.replace(/^holdfast: origins /, '') : ''
-    throw new Unusable(`must be origins as https://app.example; it ${why}`)
+/** A list, at which `check` throws when something in it is wrong; `expected` begins what is said then. */
+const checkedList = (
+  word: string,
+  expected: string,
+  check: (values: readonly string[]) => unknown,
+): Kind<readonly string[]> => {
+  const checked = (values: readonly string[]): readonly string[] => {
+    try {
+      check(values)
+      return values
+    } catch (error) {
+      throw new Unusable(`must be ${expected}${error instanceof Error ? error.message.replace(/^holdfast: /, '') : ''}`)
+    }
   }
-}
-export const origins: Kind<readonly string[]> = {
-  word: 'list',
-  fromText: (given) => checkedOrigins(list.fromText(given)),
-  fromFile: (value) => checkedOrigins(list.fromFile(value)),
+  return {
+    word,
+    fromText: (given) => checked(list.fromText(given)),
+    fromFile: (value) => checked(list.fromFile(value)),
+  }
 }
 
-const checkedPresence = (patterns: readonly string[]): readonly string[] => {
-  try {
-    presenceRules(patterns)
-    return patterns
-  } catch (error) {
-    throw new Unusable(
-      `must be patterns as room:*; ${error instanceof Error ? error.message.replace(/^holdfast: /, '') : ''}`,
-    )
-  }
-}
-export const channelPatterns: Kind<readonly string[]> = {
-  word: 'list',
-  fromText: (given) => checkedPresence(list.fromText(given)),
-  fromFile: (value) => checkedPresence(list.fromFile(value)),
-}
+export const redisCluster = checkedList('url,…', 'URLs as redis://10.0.0.1:6379,redis://10.0.0.2:6379', (urls) => {
+  if (urls.length === 0 || !urls.every(isRedisUrl)) throw new Error('')
+})
+export const origins = checkedList('list', 'origins as https://app.example; ', checkOriginList)
+export const channelPatterns = checkedList('list', 'patterns as room:*; ', presenceRules)
 
 type Limits = Readonly<Partial<Record<keyof HubLimits, number>>>
 

@@ -62,19 +62,26 @@ describe('hubMetrics', () => {
     await readers[1]?.publish('no', 1).catch(() => undefined)
     await hub.publish('a', 'last')
     await all
+    hub.handle('broken', () => Promise.reject(new Error('x')))
+    await readers[0]?.publish('broken', 1)
+    await expect.poll(() => hub.metrics.requests.count).toBe(1)
     await fetch(`${url}/nowhere`)
     const values = await scrape(registry)
     expect(values).toMatchObject({
       'holdfast_links{transport="websocket"}': 1,
       'holdfast_links_opened_total{transport="websocket"}': 1,
       holdfast_messages_delivered_total: hub.metrics.messagesDelivered,
-      'holdfast_publishes_total{outcome="appended"}': 2,
+      'holdfast_publishes_total{outcome="appended"}': 3,
       'holdfast_publishes_total{outcome="forbidden"}': 1,
       'holdfast_refusals_total{code="not-found"}': 1,
       'holdfast_hook_failures_total{hook="authorize",reason="refused"}': 1,
-      'holdfast_store_duration_seconds_count{operation="append"}': 2,
-      'holdfast_store_duration_seconds_bucket{le="+Inf",operation="append"}': 2,
+      'holdfast_store_duration_seconds_count{operation="append"}': 3,
+      'holdfast_store_duration_seconds_bucket{le="+Inf",operation="append"}': 3,
       'holdfast_store_failures_total{operation="append"}': 0,
+      holdfast_request_duration_seconds_count: 1,
+      'holdfast_request_duration_seconds_bucket{le="+Inf"}': 1,
+      holdfast_request_failures_total: 1,
+      holdfast_requests: 0,
       holdfast_tails: 1,
       holdfast_draining: 0,
     })

@@ -1,6 +1,6 @@
 import { Counter, Gauge, register as globalRegistry } from 'prom-client'
 import type { Metric, Registry } from 'prom-client'
-import type { HubMetrics, StoreOperation } from '../server/counters.ts'
+import type { Durations, HubMetrics } from '../server/counters.ts'
 import type { Hub } from '../server/hub-types.ts'
 import type { QueueStatus } from './redis/queue/queue-status.ts'
 
@@ -60,20 +60,32 @@ const COUNTERS: readonly Row<HubMetrics>[] = [
   ],
   ['hook_failures_total', 'Answers of hooks that let nobody in.', ['hook', 'reason'], hookSamples],
   [
+    'request_failures_total',
+    'Requests that their handler failed to answer.',
+    [],
+    ({ requests }) => [[{}, requests.failed]],
+  ],
+  [
     'store_failures_total',
     'Questions that the store did not answer.',
     ['operation'],
-    (counted) => storeEntries(counted).map(([operation, { failed }]) => [{ operation }, failed]),
+    (counted) => storeDurations(counted).map(([labels, { failed }]) => [labels, failed]),
   ],
 ]
 
-const storeEntries = ({
-  store,
-}: HubMetrics): readonly (readonly [StoreOperation, HubMetrics['store'][StoreOperation]])[] => [
-  ['append', store.append],
-  ['read', store.read],
-  ['watch', store.watch],
-  ['lease', store.lease],
+type Timed = readonly [Labels, Durations]
+
+const storeDurations = ({ store }: HubMetrics): readonly Timed[] =>
+  Object.entries(store).map(([operation, durations]) => [{ operation }, durations])
+
+/** What took so long. */
+const HISTOGRAMS: readonly (readonly [name: string, help: string, (counted: HubMetrics) => readonly Timed[]])[] = [
+  ['store_duration_seconds', 'How long the store took, failures included.', storeDurations],
+  [
+    'request_duration_seconds',
+    'How long handlers took to answer a request, failures included.',
+    ({ requests }) => [[{}, requests]],
+  ],
 ]
 
 /** What stands now. */
@@ -82,6 +94,7 @@ const GAUGES: readonly Row<Observed>[] = [
   ['unsent_bytes', 'Bytes that the peers of all links have not taken yet.', [], (hub) => [[{}, look(hub).unsentBytes]]],
   ['tails', 'Channels whose end is held in memory.', [], (hub) => [[{}, look(hub).tails.held]]],
   ['tail_bytes', 'Bytes of these.', [], (hub) => [[{}, look(hub).tails.bytes]]],
+  ['requests', 'Requests that are with a handler.', [], (hub) => [[{}, look(hub).requests]]],
   ['draining', '1 while the hub is closing.', [], (hub) => [[{}, hub.health.status === 'draining' ? 1 : 0]]],
 ]
 
@@ -133,7 +146,9 @@ const registerAll = <Counted, Standing>({ registry, prefix, ...rows }: Rows<Coun
 export const hubMetrics = (hub: Observed, options: HubMetricsOptions = {}): Registry => {
   const { registry = globalRegistry, prefix = 'holdfast_' } = options
   registerAll({ registry, prefix, counters: [COUNTERS, () => hub.metrics], gauges: [GAUGES, () => hub] })
-  registry.registerMetric(storeDurations(`${prefix}store_duration_seconds`, hub))
+  for (const [name, help, timed] of HISTOGRAMS) {
+    registry.registerMetric(histogram(prefix + name, help, () => timed(hub.metrics)))
+  }
   return registry
 }
 
@@ -170,26 +185,19 @@ export const queueMetrics = (
 }
 
 /** The buckets are filled already: they are handed over as they are, and not observed one by one as a Histogram would. */
-const storeDurations = (name: string, hub: Observed): Metric => {
-  const help = 'How long the store took, failures included.'
-  const get = async () => ({
-    name,
-    help,
-    type: 'histogram',
-    aggregator: 'sum',
-    values: samplesOfStore(name, hub.metrics),
-  })
+const histogram = (name: string, help: string, timed: () => readonly Timed[]): Metric => {
+  const get = async () => ({ name, help, type: 'histogram', aggregator: 'sum', values: bucketsOf(name, timed()) })
   return { name, help, get, reset: () => {} } as unknown as Metric
 }
 
-const samplesOfStore = (name: string, counted: HubMetrics) =>
-  storeEntries(counted).flatMap(([operation, { buckets, count, sumMs }]) => [
+const bucketsOf = (name: string, timed: readonly Timed[]) =>
+  timed.flatMap(([labels, { buckets, count, sumMs }]) => [
     ...buckets.map(({ upToMs, count: within }) => ({
       metricName: `${name}_bucket`,
-      labels: { le: upToMs / 1000, operation },
+      labels: { le: upToMs / 1000, ...labels },
       value: within,
     })),
-    { metricName: `${name}_bucket`, labels: { le: '+Inf', operation }, value: count },
-    { metricName: `${name}_sum`, labels: { operation }, value: sumMs / 1000 },
-    { metricName: `${name}_count`, labels: { operation }, value: count },
+    { metricName: `${name}_bucket`, labels: { le: '+Inf', ...labels }, value: count },
+    { metricName: `${name}_sum`, labels, value: sumMs / 1000 },
+    { metricName: `${name}_count`, labels, value: count },
   ])

@@ -16,8 +16,8 @@ export type PublishOutcome = 'appended' | 'repeated' | WireErrorCode
 
 export type StoreOperation = 'append' | 'read' | 'watch' | 'lease'
 
-/** How long the store took, failures included. */
-export interface StoreTimes {
+/** How long each of many took, failures included. */
+export interface Durations {
   readonly count: number
   readonly failed: number
   /** Milliseconds of all together. */
@@ -38,11 +38,17 @@ export interface HubMetrics {
   readonly linksClosed: Readonly<Record<LinkTransport, Readonly<Partial<Record<LinkEnd, number>>>>>
   /** Messages times the readers that they were sent to. */
   readonly messagesDelivered: number
+  /** Requests are publishes too. */
   readonly publishes: Readonly<Record<PublishOutcome, number>>
+  /**
+   * Requests that were handed to a handler. Failed: it threw something else than a `HoldfastError`, was late, or its answer has no JSON or
+   * too much of it.
+   */
+  readonly requests: Durations
   readonly gaps: Readonly<Record<GapReason, number>>
   /** Errors that were sent for requests, links, channels and frames, by code. Those of publishes are in `publishes`. */
   readonly refusals: Readonly<Record<WireErrorCode, number>>
-  readonly store: Readonly<Record<StoreOperation, StoreTimes>>
+  readonly store: Readonly<Record<StoreOperation, Durations>>
   readonly authenticate: HookFailures
   readonly authorize: HookFailures
 }
@@ -74,7 +80,7 @@ class Times {
     if (slot !== -1) this.#within[slot] = (this.#within[slot] ?? 0) + 1
   }
 
-  snapshot(): StoreTimes {
+  snapshot(): Durations {
     let sum = 0
     const buckets = BOUNDS_MS.map((upToMs, slot) => ({ upToMs, count: (sum += this.#within[slot] ?? 0) }))
     return { count: this.count, failed: this.failed, sumMs: this.sumMs, buckets }
@@ -94,6 +100,7 @@ export class Counters {
   readonly #publishes = zeros<PublishOutcome>(['appended', 'repeated', ...codes])
   readonly #gaps = zeros(GAPS)
   readonly #refusals = zeros(codes)
+  readonly #requests = new Times()
   readonly #store = { append: new Times(), read: new Times(), watch: new Times(), lease: new Times() }
 
   opened(transport: LinkTransport): void {
@@ -121,6 +128,10 @@ export class Counters {
     this.#store[operation].add(ms, failed)
   }
 
+  handled(ms: number, failed: boolean): void {
+    this.#requests.add(ms, failed)
+  }
+
   /** A copy: what is counted later does not change it. */
   snapshot(): HubMetrics {
     const { append, read, watch, lease } = this.#store
@@ -134,6 +145,7 @@ export class Counters {
       },
       messagesDelivered: this.messagesDelivered,
       publishes: { ...this.#publishes },
+      requests: this.#requests.snapshot(),
       gaps: { ...this.#gaps },
       refusals: { ...this.#refusals },
       store: { append: append.snapshot(), read: read.snapshot(), watch: watch.snapshot(), lease: lease.snapshot() },

@@ -7,6 +7,7 @@ import type { Handler } from './handlers.ts'
 import { limitsOf } from './limits.ts'
 import { MemoryStore } from './memory-store.ts'
 import { createHub } from './hub.ts'
+import { Telemetry } from './telemetry.ts'
 
 const setUp = () => {
   const clock = new FakeClock()
@@ -14,7 +15,9 @@ const setUp = () => {
   const environment = { clock, token: () => Math.random().toString(36).slice(2) }
   const store = new MemoryStore({}, environment)
   const reports: string[] = []
-  const handlers = new Handlers({ store, clock, limits, report: (error) => void reports.push(String(error)) })
+  const telemetry = new Telemetry(undefined, clock)
+  const report = (error: unknown): void => void reports.push(String(error))
+  const handlers = new Handlers({ store, clock, limits, report, telemetry })
   const run = (handler: Handler, id = 'm1'): void =>
     handlers.run(handler, { channel: 'a', data: 1, user: null, id }, 'tag')
   const replies = async (): Promise<unknown[]> => {

@@ -9,6 +9,7 @@ import type { ChannelPattern } from './channel-pattern.ts'
 import { refusal } from './frame-text.ts'
 import type { HubLimits } from './limits.ts'
 import type { Store } from './store.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** One request of a client. */
 export interface HubRequest<Data = unknown> {
@@ -33,7 +34,11 @@ interface Context {
   readonly clock: Clock
   readonly limits: HubLimits
   readonly report: (error: unknown, context: string) => void
+  readonly telemetry: Telemetry
 }
+
+/** The errors of a reply by which the hub says that the handler did not do its part. */
+const FAILED: readonly string[] = ['internal', 'timeout', 'too-large']
 
 interface Entry {
   readonly pattern: ChannelPattern
@@ -69,6 +74,11 @@ export class Handlers {
     }
   }
 
+  /** Requests that are with a handler now. */
+  get running(): number {
+    return this.#running.size
+  }
+
   find(channel: string, user: User | null): Handler | undefined {
     if (this.#entries.length === 0) return undefined
     return this.#entries.find(({ pattern }) => fitsPattern(pattern, channel, user?.userId ?? null))?.handler
@@ -94,9 +104,11 @@ export class Handlers {
   }
 
   async #answer(handler: Handler, request: Omit<HubRequest, 'signal'>, asker: string | undefined): Promise<void> {
+    const { store, report, clock, telemetry } = this.#context
+    const beganMs = clock.now()
     const outcome = await this.#outcome(handler, request)
+    telemetry.handled(clock.now() - beganMs, FAILED.includes(outcome.error?.code ?? ''))
     if (!asker) return
-    const { store, report } = this.#context
     const reply: Reply = { id: request.id, ...outcome }
     try {
       await store.append(repliesOf(asker), { json: JSON.stringify(reply) })

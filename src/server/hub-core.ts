@@ -109,7 +109,7 @@ export class HubCore {
     this.tails = new Tails({ store, clock, limits, kindOf: options.kindOf, turns, report, opened })
     const { counters } = telemetry
     this.authorizer = new Authorizer(options.authorize, { clock, limits, report, counters, presence })
-    this.handlers = new Handlers({ store, clock, limits, report })
+    this.handlers = new Handlers({ store, clock, limits, report, telemetry })
     this.publisher = new Publisher({
       store,
       authorizer: this.authorizer,

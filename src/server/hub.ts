@@ -99,7 +99,7 @@ export const createHubIn = <Channels extends object = Untyped, Known extends Use
     get metrics() {
       return core.telemetry.counters.snapshot()
     },
-    inspect: ({ channels } = {}) => inspect(core.links, core.tails, channels),
+    inspect: ({ channels } = {}) => inspect(core, channels),
     beforeClose: (task) => beforeClose.add(task),
     close: () => {
       closing ??= close()

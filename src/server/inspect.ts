@@ -1,4 +1,5 @@
 import type { LinkTransport } from './counters.ts'
+import type { Handlers } from './handlers.ts'
 import type { Links } from './links.ts'
 import type { Tails } from './tails.ts'
 
@@ -15,6 +16,8 @@ export interface HubInspection {
     readonly messages: number
     readonly bytes: number
   }
+  /** Requests that are with a handler. */
+  readonly requests: number
   /** The channels with the most readers in this process, at most as many as were asked for. */
   readonly channels: readonly { readonly channel: string; readonly readers: number; readonly messages: number }[]
 }
@@ -22,7 +25,10 @@ export interface HubInspection {
 /** Channels that an inspection lists, however many are asked for. */
 const MOST_CHANNELS = 1000
 
-export const inspect = (links: Links, tails: Tails, channels = 100): HubInspection => {
+export const inspect = (
+  { links, tails, handlers }: { readonly links: Links; readonly tails: Tails; readonly handlers: Handlers },
+  channels = 100,
+): HubInspection => {
   if (!Number.isInteger(channels) || channels < 0) {
     throw new TypeError(`holdfast: inspect({ channels }) must be a whole number, 0 or more, not ${channels}`)
   }
@@ -44,6 +50,7 @@ export const inspect = (links: Links, tails: Tails, channels = 100): HubInspecti
       messages: all.reduce((sum, { messages }) => sum + messages, 0),
       bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
     },
+    requests: handlers.running,
     channels: busiest
       .slice(0, Math.min(channels, MOST_CHANNELS))
       .map(({ channel, readers, messages }) => ({ channel, readers, messages })),

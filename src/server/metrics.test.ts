@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { HoldfastError } from '../base/errors.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { TestSocket, fakeEnvironment, hello, testHub } from '../testing/test-hub.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -184,6 +185,29 @@ describe('hub.metrics', () => {
     expect(append.buckets.filter(({ count }) => count === 1).map(({ upToMs }) => upToMs)).toEqual([
       50, 100, 250, 500, 1000, 2500, 5000,
     ])
+  })
+
+  it('§8.11 times handlers, and tells a no of theirs from a failure', async () => {
+    const hub = testHub({ limits: { requestMs: 1000, dataBytes: 100 } })
+    const answers: Readonly<Record<string, () => unknown>> = {
+      good: () => 1,
+      slow: () => new Promise((resolve) => hub.clock.after(30, () => resolve(1))),
+      no: () => Promise.reject(new HoldfastError('conflict', 'taken')),
+      broken: () => Promise.reject(new TypeError('x')),
+      late: () => new Promise(() => {}),
+      huge: () => 'x'.repeat(101),
+    }
+    hub.handle('a', ({ data }) => answers[String(data)]?.())
+    const socket = new TestSocket().open(hub, hello())
+    await hub.clock.settle()
+    socket.send(...Object.keys(answers).map((data, n) => publish(n + 1, { data, reply: true })))
+    await hub.clock.settle()
+    expect([hub.inspect().requests, hub.metrics.requests.count]).toEqual([2, 4])
+    await hub.clock.advance(1000)
+    expect([hub.inspect().requests, hub.metrics.publishes.appended]).toEqual([0, 6])
+    const { buckets, ...times } = hub.metrics.requests
+    expect(times).toEqual({ count: 6, failed: 3, sumMs: 1030 })
+    expect(buckets.filter(({ count }) => count === 5).map(({ upToMs }) => upToMs)).toEqual([50, 100, 250, 500])
   })
 
   it('S11 a code that the application made up counts as internal, and is no name of an object', async () => {

@@ -1,13 +1,12 @@
 import type { HoldfastError } from '../base/errors.ts'
-import type { ClientFrame, Hello, Publish, Send } from '../protocol/frames.ts'
-import { concernOf, readBatch, readClientFrame } from '../protocol/validate-client-frames.ts'
+import type { Hello } from '../protocol/frames.ts'
+import { readBatch, readClientFrame } from '../protocol/validate-client-frames.ts'
 import type { User } from './authorize.ts'
 import { closeCodeOf } from './close-codes.ts'
 import { knownCode } from './counters.ts'
 import type { LinkEnd } from './counters.ts'
 import { Expiry, REVOKED } from './expiry.ts'
 import type { Goodbye } from './expiry.ts'
-import { publisherTag } from './digest.ts'
 import { errorText, goodbyeText, refusal, throwAny } from './frame-text.ts'
 import type { HookRequest, HubCore } from './hub-core.ts'
 import { bearer, checkToken } from './token.ts'
@@ -15,9 +14,8 @@ import { Link } from './link.ts'
 import { LinkRates } from './link-rates.ts'
 import type { Sink } from './link.ts'
 import type { Member } from './links.ts'
-import type { PublishLink } from './publisher.ts'
 import { ReadGate } from './read-gate.ts'
-import { Reader } from './reader.ts'
+import { SocketFrames } from './socket-frames.ts'
 
 /** The socket of a session: what a WebSocket does, without its wire. Nothing here may throw. */
 export interface SocketSink extends Sink {
@@ -28,21 +26,14 @@ export interface SocketSink extends Sink {
 /** Batches that wait while the hello is being looked at; a client that sends more of them is not read from. */
 const MOST_EARLY = 64
 
-type OpenState = Extract<State, { readonly name: 'open' }>
 type State =
   | { readonly name: 'hello' }
   | { readonly name: 'opening'; readonly early: string[] }
-  | {
-      readonly name: 'open'
-      readonly reader: Reader
-      readonly publisher: PublishLink
-      readonly rates: LinkRates
-      readonly expiry: Expiry
-    }
+  | { readonly name: 'open'; readonly frames: SocketFrames; readonly expiry: Expiry }
   /** `ended`: the last batch is written. `gone`: nothing is left. */
   | { readonly name: 'ended' | 'gone' }
 
-/** One WebSocket link (PROTOCOL.md §5): hello, subscriptions, publishes. `websocket-gateway.ts` gives it a wire. */
+/** One WebSocket link (PROTOCOL.md §5) from its hello to its end. `websocket-gateway.ts` gives it a wire, `socket-frames.ts` takes what comes on it. */
 export class SocketSession implements Member {
   readonly #core: HubCore
   readonly #sink: SocketSink
@@ -53,7 +44,6 @@ export class SocketSession implements Member {
   #leaveUser = (): void => {}
   #link: Link
   #state: State = { name: 'hello' }
-  #publishes = 0
   #goodbye: string | null = null
   /** The user may go on only with another token: nothing more is sent than the answers that are owed. */
   #expired = false
@@ -117,9 +107,9 @@ export class SocketSession implements Member {
   }
 
   revoke(userId: string, channel: string | undefined): void {
-    if (this.#state.name !== 'open' || this.#state.reader.user?.userId !== userId) return
+    if (this.#state.name !== 'open' || this.user?.userId !== userId) return
     if (channel === undefined) this.#expire(REVOKED)
-    else this.#state.reader.recheck(channel)
+    else this.#state.frames.recheck(channel)
   }
 
   drain(retryAfterMs: number): void {
@@ -155,7 +145,7 @@ export class SocketSession implements Member {
     }
     const batch = readBatch(text, this.#core.limits)
     if (this.#state.name === 'open') {
-      this.#frames(batch)
+      this.#state.frames.take(batch)
       return
     }
     const hello = readClientFrame(batch[0], this.#core.limits)
@@ -179,13 +169,20 @@ export class SocketSession implements Member {
       const heartbeatMs = core.heartbeatMs(hello.heartbeatMs)
       this.#link = this.#newLink(heartbeatMs)
       this.#link.push(core.welcome(hello, user, heartbeatMs))
-      const reader = new Reader(this.#link, user, publisherTag(hello.client), core)
-      const publisher = core.publisher.link(user, hello.client, () => rates.take('publish'))
+      const frames = new SocketFrames(core, {
+        link: this.#link,
+        gate: this.#gate,
+        rates,
+        user,
+        client: hello.client,
+        answered: () => this.#sayGoodbye(),
+        end: (error) => this.#end(error),
+      })
       const expiry = new Expiry(user, hello.client, core)
       this.user = user
-      this.#state = { name: 'open', reader, publisher, rates, expiry }
-      for (const request of hello.channels ?? []) reader.add(request)
-      this.#frames(rest)
+      this.#state = { name: 'open', frames, expiry }
+      frames.begin(hello.channels ?? [])
+      frames.take(rest)
       for (const text of early) this.receive(text)
       this.#gate.resume('opening')
       this.#sayGoodbye()
@@ -204,73 +201,6 @@ export class SocketSession implements Member {
     return new LinkRates(core, { ...own, address: this.#address }, (error) => this.#end(error))
   }
 
-  #frames(batch: readonly unknown[]): void {
-    const { limits } = this.#core
-    let publishes = 0
-    for (const value of batch) {
-      if (this.#state.name !== 'open') return
-      const frame = this.#read(value)
-      if (frame?.type !== 'publish' && frame?.type !== 'send') {
-        if (frame) this.#take(frame, this.#state)
-      } else if (++publishes > limits.publishesPerBatch) {
-        const error = refusal('too-many', `a batch may have ${limits.publishesPerBatch} publishes at most`)
-        this.#core.telemetry.publishRefused(error, { channel: frame.channel, user: this.user })
-        if (frame.type === 'publish') this.#link.push(errorText(error, { sequence: frame.sequence }))
-        this.#state.rates.refused()
-      } else this.#publish(frame, this.#state)
-    }
-  }
-
-  #publish(frame: Publish | Send, { publisher, rates }: OpenState): void {
-    this.#publishes++
-    if (this.#publishes >= this.#core.limits.publishesInFlight) this.#gate.pause('publishes')
-    void (frame.type === 'publish' ? publisher.publish(frame) : publisher.send(frame)).then(this.#published)
-    rates.publishCame()
-  }
-
-  /** A bad frame is refused, and the link goes on (PROTOCOL.md §10.3). */
-  #read(value: unknown): ClientFrame | null {
-    try {
-      return readClientFrame(value, this.#core.limits)
-    } catch (error) {
-      const refused = this.#core.asRefusal(error, 'reading a frame')
-      this.#core.telemetry.refused(refused, 'frame', { user: this.user })
-      const concern = concernOf(value)
-      if (concern) this.#link.push(errorText(refused, concern))
-      if (this.#state.name === 'open') this.#state.rates.refused()
-      return null
-    }
-  }
-
-  #take(frame: Exclude<ClientFrame, Publish | Send>, { reader, rates }: OpenState): void {
-    switch (frame.type) {
-      case 'subscribe': {
-        const refused = rates.take('subscribe')
-        if (!refused) reader.add(frame)
-        else {
-          this.#core.telemetry.refused(refused, 'channel', { channel: frame.channel, user: this.user })
-          this.#link.push(errorText(refused, { channel: frame.channel, ref: frame.ref }))
-        }
-        break
-      }
-      case 'unsubscribe':
-        reader.remove(frame.channel)
-        break
-      case 'ping':
-        this.#link.push(`{"type":"heartbeat","timeMs":${this.#core.clock.wall()}}`)
-        break
-      case 'hello':
-        this.#end(refusal('bad-request', 'a link has one hello'))
-    }
-  }
-
-  readonly #published = (answer: string | null): void => {
-    this.#publishes--
-    if (answer !== null) this.#link.push(answer)
-    if (this.#publishes < this.#core.limits.publishesInFlight) this.#gate.resume('publishes')
-    this.#sayGoodbye()
-  }
-
   #expire(goodbye: Goodbye): void {
     if (this.#expired) return
     this.#expired = true
@@ -278,7 +208,7 @@ export class SocketSession implements Member {
     this.#goodbye ??= goodbyeText(goodbye)
     this.#gate.pause('drain')
     this.#cancelDeadline = this.#core.clock.after(this.#core.limits.closeMs, () => {
-      this.#publishes = 0
+      if (this.#state.name === 'open') this.#state.frames.forget()
       this.#sayGoodbye()
     })
     this.#sayGoodbye()
@@ -286,7 +216,8 @@ export class SocketSession implements Member {
 
   /** Once no answer to a publish is owed any more. */
   #sayGoodbye(): void {
-    if (this.#goodbye === null || this.#publishes > 0 || this.#state.name === 'opening' || this.#isOver()) return
+    if (this.#goodbye === null || this.#state.name === 'opening' || this.#isOver()) return
+    if (this.#state.name === 'open' && this.#state.frames.owed > 0) return
     this.#link.push(this.#goodbye)
     this.#why = 'goodbye'
     this.#finish(1000, 'goodbye')
@@ -321,7 +252,7 @@ export class SocketSession implements Member {
 
   #stop(): void {
     this.#gate.clear()
-    if (this.#state.name === 'open') this.#state.reader.end()
+    if (this.#state.name === 'open') this.#state.frames.stop()
   }
 
   #isOver(): boolean {

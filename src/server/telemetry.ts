@@ -67,6 +67,11 @@ export class Telemetry {
     this.#log?.write('info', 'publish.refused', 'a publish was refused', facts)
   }
 
+  /** A handler is done with a request, or its time is over. */
+  handled(ms: number, failed: boolean): void {
+    this.counters.handled(ms, failed)
+  }
+
   stored(operation: StoreOperation, ms: number): void {
     this.counters.stored(operation, ms, false)
   }

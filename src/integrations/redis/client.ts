@@ -2,6 +2,7 @@ import { ErrorReply, createClient } from 'redis'
 import type { RedisClientOptions, RedisFunctions, RedisModules, RedisScripts } from 'redis'
 import type { Clock } from '../../base/clock.ts'
 import type { Script } from './scripts.ts'
+import { ToldOnce } from './told-once.ts'
 
 export type Client = ReturnType<typeof createClient<RedisModules, RedisFunctions, RedisScripts, 2>>
 
@@ -10,8 +11,6 @@ const PING_MS = 5000
 /** A socket that says nothing for so long, pings included, is dead. */
 const SILENT_MS = 15_000
 const MAX_QUEUED = 10_000
-/** Causes of one outage that are told apart; a connection that fails in more ways is not said more of. */
-const MOST_CAUSES = 20
 
 /** How long to wait before the attempt after `retries` that failed. */
 export const backoffMs = (retries: number, clock: Clock): number =>
@@ -84,22 +83,19 @@ export const openClient = (
 ): OpenClient => {
   const client = context.clients.make(url, true)
   let trouble = ''
-  const said = new Set<string>()
+  const told = new ToldOnce()
   let closed = false
   // Whom Redis does not know it answers once, and hangs up.
   let isUnknown = false
   const failed = (error: unknown, doing: string): void => {
     if (closed) return
     if (!isUnknown) trouble = troubleOf(error)
-    const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
-    if (said.has(text) || said.size >= MOST_CAUSES) return
-    said.add(text)
-    context.report(error, `${doing} (${name})`)
+    if (told.isNews(error)) context.report(error, `${doing} (${name})`)
   }
   client.on('error', (error: unknown) => failed(error, 'the connection to Redis'))
   const isWell = (): void => {
     trouble = ''
-    said.clear()
+    told.well()
     isUnknown = false
   }
   client.on('ready', () => {

@@ -20,6 +20,8 @@ export interface HandContext {
   readonly settled: (ids: readonly string[]) => void
   /** What failed is done again. */
   readonly failed: (error: unknown, context: string) => void
+  /** All that failed in this is done. */
+  readonly well: (context: string) => void
 }
 
 /** What is told to Redis as done in one command, */
@@ -38,6 +40,8 @@ export class Hand {
   readonly #held = new Set<string>()
   readonly #lanes = new Map<string, Promise<void>>()
   #done: string[] = []
+  /** How many things of a kind are being done again. */
+  readonly #failing = new Map<string, number>()
   readonly #pauses: Pauses
   #settling: Promise<void> | null = null
   #isClosing = false
@@ -131,8 +135,11 @@ export class Hand {
   async #untilDone<Result>(task: () => Promise<Result>, context: string): Promise<Result | GivenUp> {
     for (let tries = 0; !this.#isOver; tries++) {
       try {
-        return await task()
+        const result = await task()
+        if (tries > 0) this.#fails(context, -1)
+        return result
       } catch (error) {
+        if (tries === 0) this.#fails(context, 1)
         if (this.#ended()) break
         this.#context.failed(error, context)
         if (this.#isClosing) break
@@ -140,6 +147,13 @@ export class Hand {
       }
     }
     return 'given up'
+  }
+
+  /** One channel may go on failing while others do not: that is one outage. */
+  #fails(context: string, more: 1 | -1): void {
+    const failing = (this.#failing.get(context) ?? 0) + more
+    this.#failing.set(context, failing)
+    if (failing === 0) this.#context.well(context)
   }
 
   /** The last look at `isOver` may be long ago. */

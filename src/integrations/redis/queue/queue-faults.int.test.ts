@@ -150,6 +150,30 @@ describeRedis('redisQueue and what is wrong', () => {
     expect(failed()).toEqual([expect.stringContaining('the store did not take the message')])
   })
 
+  it('each cause of an outage is said once, and again in the next one; a channel that works beside it ends none', async () => {
+    let broken = 0
+    const { queue } = trial.queue({
+      through: (hub) => ({
+        ...hub,
+        publish: async (channel, ...given) => {
+          if (channel === 'a' && broken > 0) throw new Error(broken-- % 2 ? 'full' : 'gone')
+          // It is held until the other one has failed: one such success for each.
+          await expect.poll(() => channel === 'a' || broken < 4, POLL).toBe(true)
+          return hub.publish(channel, ...given)
+        },
+      }),
+    })
+    for (const outage of [1, 2]) {
+      broken = 4
+      await trial.addAll('a', outage, outage)
+      await trial.addAll('b', 1, 20)
+      await trial.isDone()
+      expect(broken).toBe(0)
+      expect(failed()).toEqual(count(outage).flatMap(() => ['gone', 'full']))
+    }
+    expect(queue.status).toMatchObject({ published: 42, retried: 8 })
+  })
+
   it('entries that somebody removed before they were published are named', async () => {
     const held: (() => void)[] = []
     const first = trial.queue({

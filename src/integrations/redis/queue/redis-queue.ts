@@ -2,19 +2,18 @@ import type { Environment } from '../../../server/environment.ts'
 import { HubLog, errorFacts } from '../../../server/logger.ts'
 import type { RedisLink } from '../link.ts'
 import { openLink } from '../open-link.ts'
+import { ToldOnce } from '../told-once.ts'
 import { queueNames } from './queue-names.ts'
 import { checkedQueueOptions } from './queue-options.ts'
 import type { RedisQueueOptions } from './queue-options.ts'
 import { doneScript, refuseScript, releaseScript, takeScript } from './queue-scripts.ts'
 import type { QueueStatus, RedisQueue } from './queue-status.ts'
-import { Relay } from './relay.ts'
+import { READING, Relay } from './relay.ts'
 import type { RelayEvents } from './relay.ts'
 import { explained } from './trouble.ts'
 
 /** What stands between a queue and Redis, for tests. */
 type Tapped = Environment & { readonly tap?: (link: RedisLink) => RedisLink }
-
-const READING = 'reading the queue'
 
 /** Entries of a stream in Redis, published by a hub. */
 export class Queue implements RedisQueue {
@@ -28,13 +27,9 @@ export class Queue implements RedisQueue {
   constructor(options: RedisQueueOptions, { clock, turn, token, tap = (link) => link }: Tapped) {
     const { hub, stream, leaseMs, drainMs, client, commandMs, ...where } = checkedQueueOptions(options)
     const log = options.logger ? new HubLog(options.logger, clock) : null
-    /** What was told last of each thing that is done again and again. */
-    const said = new Map<string, string>()
+    const told = new ToldOnce()
     const report = (cause: unknown, context: string): void => {
       const error = explained(cause, stream)
-      const text = String(error)
-      if (said.get(context) === text) return
-      said.set(context, text)
       log?.write('error', 'queue.failed', 'the queue waits', { stream, context, error: errorFacts(error) })
       options.onError?.({ error, context })
     }
@@ -54,7 +49,6 @@ export class Queue implements RedisQueue {
       },
       published: () => {
         counted.published++
-        said.delete('publishing from the queue')
       },
       refused: ({ id, channel, code, reason }) => {
         counted.refused++
@@ -68,12 +62,12 @@ export class Queue implements RedisQueue {
       },
       failed: (error, context) => {
         counted.retried++
-        report(error, context)
+        if (told.isNews(error, context)) report(error, context)
         if (context === READING) isDown(explained(error, stream))
       },
-      well: () => {
-        said.delete(READING)
-        isUp()
+      well: (context) => {
+        told.well(context)
+        if (context === READING) isUp()
       },
     }
     const scripts = [takeScript, doneScript, refuseScript, releaseScript]

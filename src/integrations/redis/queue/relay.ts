@@ -17,8 +17,8 @@ export interface RelayEvents {
   lost(id: string): void
   /** What failed is done again. */
   failed(error: unknown, context: string): void
-  /** Redis answers. */
-  well(): void
+  /** What failed is done. */
+  well(context: string): void
 }
 
 export interface RelayContext {
@@ -33,6 +33,8 @@ export interface RelayContext {
   readonly events: RelayEvents
 }
 
+/** The `context` of what fails in reading. */
+export const READING = 'reading the queue'
 /** How often the stream is looked at that was empty, */
 const IDLE_MS = 25
 /** and by those who do not read it. */
@@ -99,11 +101,11 @@ export class Relay {
       try {
         pauseMs = await this.#step()
         failures = 0
-        events.well()
+        events.well(READING)
       } catch (error) {
         // What Redis handed over may be on its way: it is read again.
         this.#begin()
-        events.failed(error, 'reading the queue')
+        events.failed(error, READING)
         pauseMs = backoffMs(failures++, clock)
       }
       if (pauseMs > 0 && !this.#isEnding()) await this.#pauses.wait(pauseMs)
@@ -214,6 +216,7 @@ export class Relay {
         if (this.#hasRoom()) this.#pauses.endAll()
       },
       failed: (error, context) => events.failed(error, context),
+      well: (context) => events.well(context),
     })
   }
 }
