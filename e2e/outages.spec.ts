@@ -3,6 +3,7 @@ import type * as Holdfast from 'holdfast'
 import type { Rule } from 'holdfast/testing'
 import { expect, onTransport, received, SCALE, seenBy, startClient, test } from './hub-fixture.ts'
 import type { Room } from './hub-fixture.ts'
+import { flow, upTo } from './page-harness.ts'
 
 const login = {
   type: 'respond',
@@ -56,6 +57,27 @@ for (const { name, action, says } of OUTAGES) {
     expect([offsets, gaps, errors]).toEqual([[1, 2, 3, 4, 5, 6], [], []])
   })
 }
+
+test('R8 every WebSocket is cut soon after it works: SSE carries, and the page waits for nothing', async ({
+  page,
+  net,
+  hubServer,
+}) => {
+  test.slow()
+  const { faults } = net.room
+  const id = faults.add({ match: { kind: 'ws' }, action: { type: 'limit', ms: 1_500 / SCALE } })
+  const fired = (): number => faults.log.filter((event) => event.kind === 'fault' && event.rule === id).length
+  await startClient(page, net)
+  const stop = flow(hubServer, net.channel, 50)
+  // At the start, and at two probes.
+  await expect.poll(fired, { timeout: 60_000 }).toBeGreaterThanOrEqual(3)
+  await onTransport(page, 'sse')
+  const sent = await stop()
+  await received(page, sent)
+  const { offsets, gaps, errors, states } = await seenBy(page)
+  expect([offsets, gaps, errors]).toEqual([upTo(sent), [], []])
+  expect(states.filter((state) => state.startsWith('waiting'))).toEqual([])
+})
 
 test('§10.4 503 with Retry-After: 2: once it was received no request starts before it has passed', async ({
   page,

@@ -190,4 +190,18 @@ export const OF_CLIENT = [
     replace: 'if (!shown || busy || dueMs) return Infinity',
     tests: ['src/testing/scenarios/presence.test.ts'],
   },
+  {
+    name: 'what died young races along',
+    file: 'src/client/rounds.ts',
+    find: 'rung.missed = rung.young\n',
+    replace: 'rung.missed = false\n',
+    tests: ['src/client/networks.test.ts'],
+  },
+  {
+    name: 'what died young is back before the other one is stable',
+    file: 'src/client/rounds.ts',
+    find: 'rung.works && !rung.young ?',
+    replace: 'rung.works ?',
+    tests: ['src/client/networks.test.ts'],
+  },
 ]

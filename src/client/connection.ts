@@ -155,7 +155,7 @@ const HANDLERS: Handlers = {
     }
     // Whatever it was opened for: now it is the one that is replaced.
     link.purpose = 'carry'
-    for (const each of s.rungs.slice(0, link.rung)) if (each.missed || each.young) demote(s, each)
+    for (const each of s.rungs.slice(0, link.rung)) if (each.missed) demote(s, each)
   },
 }
 

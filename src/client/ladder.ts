@@ -13,9 +13,9 @@ export interface Rung extends Partial<Ability> {
   readonly place: number
   /** A link of it was proven in this page's life. */
   works?: boolean
-  /** It failed in the running round, and is demoted if another one works. */
-  missed?: boolean
-  /** Its last proven link died before it was stable; it is demoted if another one works. */
+  /** It failed in the running round, or died young before it, and is demoted if another one works. */
+  missed?: boolean | undefined
+  /** Its last proven link died before it was stable. */
   young?: boolean
   /** Demotions since it was last stable; each doubles the probation. */
   demotions: number

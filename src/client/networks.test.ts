@@ -112,6 +112,29 @@ describe('a link in mid-life', () => {
     all.allInOrder()
   })
 
+  it.each([100, 500, 2_000, 5_000, 9_000])(
+    'R8 every WebSocket dies %i ms after it was opened: SSE carries within 0.3 s, and for nearly all of the time',
+    async (ms) => {
+      for (let seed = 1; seed <= 10; seed++) {
+        const all = setUp(({ path }) => (path === '' ? { diesAfterMs: ms, answers: true } : 'clear'), {}, seed)
+        all.subscribe()
+        await all.clock.advance(ms)
+        expect(await all.until(() => all.client.state.transport === 'sse')).toBeLessThanOrEqual(300)
+        let onlineMs = 0
+        for (let step = 0; step < 1_200; step++) {
+          if (step % 10 === 0) void all.say()
+          await all.clock.advance(100)
+          if (all.client.state.name === 'online') onlineMs += 100
+        }
+        // Of two minutes.
+        expect(onlineMs).toBeGreaterThanOrEqual(119_000)
+        all.client.close()
+        await all.clock.advance(1_000)
+      }
+    },
+    60_000,
+  )
+
   it.each(['a publish', 'a subscription'] as const)(
     'R8 a WebSocket on which nothing goes up any more is replaced within beat and grace of %s, while messages come down',
     async (what) => {

@@ -30,10 +30,13 @@ export const holdOff = (s: Draft, ms: number): void => {
   s.notBeforeMs = Math.max(s.notBeforeMs, s.now + ms)
 }
 
-/** Writes the verdict on a transport: another one works and this one does not. It is short when this one was proven before. */
+/**
+ * Writes the verdict on a transport: another one works and this one does not. It is short when this one was proven before; but not when it died
+ * young, so that the one that works is stable before it is left again.
+ */
 export const demote = (s: Draft, rung: Rung): void => {
   const { probationMs, maxProbationMs } = s.timing
-  const ms = Math.min(maxProbationMs, (rung.works ? probationMs / 2 : probationMs) * 2 ** rung.demotions)
+  const ms = Math.min(maxProbationMs, (rung.works && !rung.young ? probationMs / 2 : probationMs) * 2 ** rung.demotions)
   rung.untilMs = s.now + ms
   // A handshake that hangs costs Firefox a connection to the host until the other side ends it (docs/decisions/0009).
   rung.demotions += rung.last?.code === 'timeout' ? 2 : 1
@@ -83,7 +86,8 @@ const advance = (s: Draft): void => {
     if (s.name === 'waiting') {
       s.name = 'connecting'
       s.starts = [...s.starts.slice(-19), now]
-      for (const rung of s.rungs) rung.missed = false
+      // What died young would be proven before the others, and die again (docs/decisions/0002).
+      for (const rung of s.rungs) rung.missed = rung.young
       if (!s.toStart.length) {
         s.toStart = inOrder(s)
         if (s.firstRead) open(s, newRung(), 'read')
