@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { HubLimits } from '../../server/limits.ts'
 import { describeWith } from '../describe-with.ts'
@@ -23,7 +24,7 @@ const BOUND = { timeout: 120_000, interval: 50 }
 interface Plan {
   readonly name: string
   readonly hubs: number
-  readonly limits: Partial<HubLimits>
+  readonly limits: Pick<HubLimits, 'connectsPerMinute'>
   /** What comes after the death of the first hub. */
   readonly then: (fleet: Fleet, readers: readonly RoomReader[]) => Promise<unknown>
   /** Readers that lose their link, at least. */
@@ -84,6 +85,8 @@ describe.runIf(process.env['FULL'])('many readers lose their hub', () => {
         await vi.waitFor(() => expect(readers.every(({ offsets }) => offsets.length >= SETTLED)).toBe(true), BOUND)
 
         const links = (await fleet.hubs[0]?.streams()) ?? 0
+        const lag = monitorEventLoopDelay()
+        lag.enable()
         const diedMs = Date.now()
         expect(await fleet.hubs[0]?.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
         await then(fleet, readers)
@@ -93,6 +96,7 @@ describe.runIf(process.env['FULL'])('many readers lose their hub', () => {
         const whole = Array.from({ length: total }, (_, n) => n + 1)
         for (const { offsets, gaps } of readers) expect([offsets, gaps]).toEqual([whole, []])
 
+        lag.disable()
         const facts = factsSince(readers, diedMs)
         const times = facts.flatMap(({ kind, timeMs }) => (kind === 'proven' ? [timeMs] : []))
         const refused = facts.filter(({ kind, status }) => kind === 'end' && status === 503).length
@@ -104,7 +108,9 @@ describe.runIf(process.env['FULL'])('many readers lose their hub', () => {
         )
         expect(links).toBeGreaterThanOrEqual(plan.links)
         expect(times.length).toBeGreaterThanOrEqual(links)
-        expect(most).toBeLessThanOrEqual(READERS / 4)
+        // What the hubs let in while this process stood still is seen in one second with what they let in then.
+        const leftOver = Math.max(1, hubs - 1) * (limits.connectsPerMinute / 60) * (lag.max / 1e9)
+        expect(most).toBeLessThanOrEqual(READERS / 4 + leftOver)
         expect(refused).toBeGreaterThan(0)
         expect(tookMs).toBeLessThan(30_000)
       } finally {
