@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TestSocket, framesOf, hello, testHub } from '../testing/test-hub.ts'
-import type { Answer, TestHub } from '../testing/test-hub.ts'
+import type { Answer, TestHub, TestStream } from '../testing/test-hub.ts'
 import type { HubLimits } from './limits.ts'
 
 const A = [{ channel: 'a', from: 'latest' }]
@@ -159,26 +159,35 @@ describe('S4 S5 §9 times are kept to the millisecond', () => {
     expect(socket.destroyed).toBe(true)
   })
 
-  it('closeMs: a socket that does not tell of its end is given up', async () => {
-    const hub = hubWith({ closeMs: 900 })
-    const socket = await opened(hub, new SilentSocket(), hello())
-    const closed = hub.close()
-    await hub.clock.advance(900)
-    expect([socket.destroyed, await isSettled(hub, closed), hub.inspect().links.websocket]).toEqual([true, false, 1])
-    await hub.clock.advance(900)
-    expect([await isSettled(hub, closed), hub.inspect().links.websocket]).toEqual([true, 0])
-  })
-
-  it('closeMs: so is a stream', async () => {
-    const hub = hubWith({ closeMs: 900 })
+  const silentSocket = (hub: TestHub): Promise<TestSocket> => opened(hub, new SilentSocket(), hello())
+  const silentStream = async (hub: TestHub): Promise<TestStream> => {
     const { stream } = await hub.ask('/stream', { body: [hello()] })
     if (!stream) throw new Error('no stream')
     stream.silent = true
-    const closed = hub.close()
-    await hub.clock.advance(900)
-    expect([stream.destroyed, await isSettled(hub, closed), hub.inspect().links.sse]).toEqual([true, false, 1])
-    await hub.clock.advance(900)
-    expect([await isSettled(hub, closed), hub.inspect().links.sse]).toEqual([true, 0])
+    return stream
+  }
+
+  describe.each([
+    ['websocket', silentSocket],
+    ['sse', silentStream],
+  ] as const)('closeMs: a link over %s that does not tell of its end is given up', (transport, open) => {
+    it('when the hub closes', async () => {
+      const hub = hubWith({ closeMs: 900 })
+      const link = await open(hub)
+      const closed = hub.close()
+      await hub.clock.advance(900)
+      expect([link.destroyed, await isSettled(hub, closed), hub.inspect().links[transport]]).toEqual([true, false, 1])
+      await hub.clock.advance(900)
+      expect([await isSettled(hub, closed), hub.inspect().links[transport]]).toEqual([true, 0])
+    })
+
+    it('when it takes nothing', async () => {
+      const hub = hubWith({ stallMs: 5000, closeMs: 2000, sweepMs: 500 })
+      const link = await open(hub)
+      link.stuck = true
+      await hub.clock.advance(30_000)
+      expect([link.destroyed, hub.inspect().links[transport]]).toEqual([true, 0])
+    })
   })
 
   it('drainMs: who still waits for an answer is cut off', async () => {

@@ -127,6 +127,7 @@ export class Link implements Flushable {
     if (unsent === 0 || unsent < this.#unsent) this.#takenMs = nowMs
     this.#unsent = unsent
     if (nowMs - this.#takenMs >= limits.stallMs) {
+      this.#ended = true
       this.#sink.destroy()
       return false
     }
