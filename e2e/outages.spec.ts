@@ -25,6 +25,10 @@ const summary = (page: Page): Promise<string> =>
 
 const waiting = (page: Page) => expect.poll(async () => (await seenBy(page)).states.at(-1), { timeout: 20_000 })
 
+/** How often a rule of the net fired. */
+const timesFired = ({ room: { faults } }: Room, id: number): number =>
+  faults.log.filter(({ kind, rule }) => kind === 'fault' && rule === id).length
+
 const publish = async (
   net: Room,
   server: { hub: { publish(channel: `lab:${string}`, data: { note: string }): Promise<unknown> } },
@@ -49,7 +53,7 @@ for (const { name, action, says } of OUTAGES) {
     // Between two tries: while one runs, there is nothing to say of the next.
     await expect.poll(() => summary(page), { timeout: 20_000 }).toContain(says)
     for (let i = 0; i < 5; i++) await publish(net, hubServer)
-    expect(faults.log.filter((event) => event.kind === 'fault' && event.rule === id).length).toBeGreaterThan(0)
+    expect(timesFired(net, id)).toBeGreaterThan(0)
 
     faults.remove(id)
     await received(page, 6, 60_000)
@@ -64,13 +68,11 @@ test('R8 every WebSocket is cut soon after it works: SSE carries, and the page w
   hubServer,
 }) => {
   test.slow()
-  const { faults } = net.room
-  const id = faults.add({ match: { kind: 'ws' }, action: { type: 'limit', ms: 1_500 / SCALE } })
-  const fired = (): number => faults.log.filter((event) => event.kind === 'fault' && event.rule === id).length
+  const id = net.room.faults.add({ match: { kind: 'ws' }, action: { type: 'limit', ms: 1_500 / SCALE } })
   await startClient(page, net)
   const stop = flow(hubServer, net.channel, 50)
   // At the start, and at two probes.
-  await expect.poll(fired, { timeout: 60_000 }).toBeGreaterThanOrEqual(3)
+  await expect.poll(() => timesFired(net, id), { timeout: 60_000 }).toBeGreaterThanOrEqual(3)
   await onTransport(page, 'sse')
   const sent = await stop()
   await received(page, sent)

@@ -142,6 +142,16 @@ export const openPage = async (
   await installHarness(page, net, transports)
 }
 
+/** The protocols of the page's requests to the hub, as far as they are over: at least one is. */
+export const protocolsOf = (page: Scripted): Promise<string[]> =>
+  page.evaluate(async () => {
+    await (await fetch('/realtime/health', { cache: 'no-store' })).text()
+    const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
+    // What came from memory has none.
+    const own = entries.filter(({ name, nextHopProtocol }) => name.includes('/realtime') && nextHopProtocol)
+    return [...new Set(own.map(({ nextHopProtocol }) => nextHopProtocol))]
+  })
+
 /** Appends so many messages a second until it is stopped, which resolves with how many there were. */
 export const flow = ({ hub }: DemoServer, channel: `lab:${string}`, perSecond: number): (() => Promise<number>) => {
   const began = performance.now()

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import { expect, test } from './hub-fixture.ts'
-import { flow, installHarness, openPage, upTo } from './page-harness.ts'
+import { flow, installHarness, openPage, protocolsOf, upTo } from './page-harness.ts'
 
 const html = '<!doctype html><title>Page</title><script src="/holdfast.min.js"></script>'
 
@@ -220,13 +220,7 @@ for (const [title, count, transports] of [
     expect(kinds.filter((kind) => kind === 'websocket')).toEqual([])
     // Three requests of an origin may be kept open, or nothing is left of the six connections for the others.
     expect(kinds.filter((kind) => kind !== 'poll').length).toBeLessThanOrEqual(3)
-    const protocols = await page.evaluate(async () => {
-      // The streams are not over yet, and the script may have come from memory.
-      await (await fetch('/realtime/health', { cache: 'no-store' })).text()
-      const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
-      return entries.map(({ nextHopProtocol }) => nextHopProtocol)
-    })
-    expect(protocols).toContain('http/1.1')
+    expect(await protocolsOf(page)).toContain('http/1.1')
     const stop = flow(hubServer, net.channel, 20)
     await Promise.all(
       pages.map((tab, index) =>

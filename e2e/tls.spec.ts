@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test'
-import { COLUMNS, upTo } from './page-harness.ts'
+import { COLUMNS, protocolsOf, upTo } from './page-harness.ts'
 import { channel, expect, openPage, test } from './tls-fixture.ts'
 
 /** What each server speaks with a browser, in its own words and in those of a page. A WebSocket is HTTP/1.1 on both. */
@@ -21,15 +21,6 @@ const noteAddresses = (page: Page): Promise<void> =>
         }
       },
     })
-  })
-
-/** How the page's requests to the hub went, as far as they are over: at least one is. */
-const protocolsOf = (page: Page): Promise<string[]> =>
-  page.evaluate(async () => {
-    await (await fetch('/realtime/health')).text()
-    const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
-    const own = entries.filter(({ name, nextHopProtocol }) => name.includes('/realtime') && nextHopProtocol)
-    return [...new Set(own.map(({ nextHopProtocol }) => nextHopProtocol))]
   })
 
 for (const { kind, httpVersion, shown } of PROTOCOLS) {

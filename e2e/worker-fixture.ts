@@ -11,10 +11,17 @@ interface WorkerFixtures {
   history: number
   /** As `startHubServer` makes it. */
   hubServer: DemoServer
-  /** A demo server as `npm start` has it, on a free port. */
+  /** As `withDemo` makes it. */
   demo: DemoServer
   /** A page that outlives the tests. */
   keptPage: Page
+}
+
+/** A demo server as `npm start` has it, on a free port, for as long as it is used. */
+export const withDemo = async (use: (demo: DemoServer) => Promise<void>): Promise<void> => {
+  const demo = await startDemoServer({ port: 0 })
+  await use(demo)
+  await demo.close()
 }
 
 /**
@@ -33,11 +40,7 @@ export const test = base.extend<object, WorkerFixtures>({
   ],
   demo: [
     // oxlint-disable-next-line no-empty-pattern -- Playwright reads the names of the fixtures from the pattern
-    async ({}, use) => {
-      const demo = await startDemoServer({ port: 0 })
-      await use(demo)
-      await demo.close()
-    },
+    ({}, use) => withDemo(use),
     { scope: 'worker' },
   ],
   keptPage: [
