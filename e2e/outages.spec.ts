@@ -17,7 +17,7 @@ const busy = { type: 'respond', status: 503, headers: { 'retry-after': '2' }, bo
 const OUTAGES: readonly { name: string; action: Rule['action']; says: string }[] = [
   { name: 'a captive portal', action: login, says: 'Log in' },
   { name: '503 with Retry-After', action: busy, says: '503' },
-  { name: 'everything down', action: { type: 'refuse' }, says: 'the next try comes by itself' },
+  { name: 'everything down', action: { type: 'refuse' }, says: 'tries again by itself' },
 ]
 
 const summary = (page: Page): Promise<string> =>

@@ -145,7 +145,7 @@ test.describe('a certificate that the browser does not trust', () => {
       })
       // To the client a bad certificate is a connection that failed. Firefox hints at it by the close code 1015.
       expect(seen).toMatchObject({ error: ['offline', true], published: 'closed', codes: ['failed'], errors: [] })
-      expect(seen.summary).toMatch(/^The client is offline; the next try comes by itself\. .* the connection failed/)
+      expect(seen.summary).toMatch(/^The client is offline, and tries again by itself\. .* the connection failed/)
       expect(seen.counts.welcomes).toBe(0)
       // In the first round the first read and at most each transport, then one link after each pause; the pauses grow.
       expect(seen.counts.opens).toBeLessThanOrEqual(4 + seen.pauses.length)

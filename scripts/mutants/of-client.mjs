@@ -192,16 +192,23 @@ export const OF_CLIENT = [
   },
   {
     name: 'what died young races along',
-    file: 'src/client/rounds.ts',
-    find: 'rung.missed = rung.young\n',
-    replace: 'rung.missed = false\n',
+    file: 'src/client/connection.ts',
+    find: ' || s.rungs.some(({ missed }) => missed)',
+    replace: '',
+    tests: ['src/client/networks.test.ts'],
+  },
+  {
+    name: 'after a young death the transport that was stable last is not the first',
+    file: 'src/client/connection.ts',
+    find: 'draft.nextTry = carrier.rung\n',
+    replace: '\n',
     tests: ['src/client/networks.test.ts'],
   },
   {
     name: 'what died young is back before the other one is stable',
     file: 'src/client/rounds.ts',
-    find: 'rung.works && !rung.young ?',
-    replace: 'rung.works ?',
+    find: '!best || s.failures ||',
+    replace: '!best ||',
     tests: ['src/client/networks.test.ts'],
   },
 ]

@@ -87,8 +87,8 @@ describe('the URL', () => {
     ['https://', undefined, 'must be http(s) or ws(s)'],
     ['/realtime', undefined, 'there is no document'],
     ['ftp://hub.example', undefined, 'must be http(s) or ws(s)'],
-    ['https://hub.example/?token=1', undefined, 'no query'],
-    ['https://ann:secret@hub.example/', undefined, 'no credentials'],
+    ['https://hub.example/?token=1', undefined, 'without query'],
+    ['https://ann:secret@hub.example/', undefined, 'credentials'],
   ])('%s is refused', (url, base, why) => {
     expect(() => resolveUrl(url ?? '', base)).toThrow(why)
   })

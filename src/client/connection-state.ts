@@ -15,7 +15,7 @@ export interface LinkView {
   purpose: LinkPurpose
   /** The proven link carries traffic; there is one at most. */
   phase: 'open' | 'welcome' | 'proven'
-  /** When it was opened; once proven, since when its transport carries; −∞ once that is long enough. */
+  /** When it was opened; once proven, since when its transport carries; `NEVER` once that is long enough. */
   sinceMs: number
   /** When it counts as failed unless something comes. */
   deadlineMs: number
@@ -39,8 +39,8 @@ export interface ConnectionState {
   failures: number
   /** Starts of the newest rounds. */
   starts: readonly number[]
-  /** The transport of the latest single try. */
-  single: number
+  /** The place from which the next single try takes its transport: after the latest one, or the one that was stable last. */
+  nextTry: number
   /** The carrying link is to be opened anew, for it knows too little or nothing was heard of it: ms that this may take; else 0. */
   stale: number
   /** The round trip as last measured, ms; 0 when it is not known. */
@@ -113,7 +113,7 @@ export const initialState = ({ abilities }: ConnectionSetup): ConnectionState =>
   notBeforeMs: 0,
   failures: 0,
   starts: [],
-  single: 0,
+  nextTry: 1,
   stale: 0,
   rttMs: 0,
   refused: false,
@@ -130,5 +130,5 @@ export const connectDeadline = ({ rttMs, failures }: ConnectionState, timing: Ti
   Math.min(timing.maxBackoffMs, Math.max(timing.connectMs, 4 * rttMs) * 2 ** failures)
 
 /** When the next `tick` is due. */
-export const nextDue: (state: ConnectionState, timing: TimingOptions) => number = ({ links, retryAtMs }) =>
+export const nextDue = ({ links, retryAtMs }: ConnectionState): number =>
   Math.min(retryAtMs, ...links.map((link) => link.deadlineMs))

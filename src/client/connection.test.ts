@@ -54,7 +54,7 @@ describe('a race', () => {
   it('sequential: starts the next transport only when the one before has failed', () => {
     const m = machine({ sequential: true, firstRead: false })
     m.send({ type: 'connect' })
-    expect(nextDue(m.state, TIMING)).toBe(TIMING.connectMs)
+    expect(nextDue(m.state)).toBe(TIMING.connectMs)
     expect(m.end('ws', { code: 'blocked' })).toBe('connecting, carry sse')
   })
 })
@@ -83,6 +83,7 @@ describe('verdicts', () => {
     m.next()
     m.prove('sse')
     expect(m.next()).toBe('online, drop, give up ws, demote ws 10000')
+    m.becomeStable()
     expect(m.next()).toBe('online, probe ws')
     expect(m.next()).toBe('online, drop, give up ws, demote ws 40000')
   })
@@ -177,9 +178,10 @@ describe('the back-off', () => {
 describe('a wake', () => {
   it('asks a duplex link and keeps it when it answers', () => {
     const m = at.online()
+    m.becomeStable()
     expect(m.send({ type: 'signal', network: false })).toBe('online, ping')
     m.send({ type: 'alive', link: m.carrier() })
-    expect(nextDue(m.state, TIMING)).toBe(Infinity)
+    expect(nextDue(m.state)).toBe(Infinity)
   })
 
   it('drops a duplex link that does not answer, and races', () => {

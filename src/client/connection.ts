@@ -83,10 +83,11 @@ const HANDLERS: Handlers = {
       if (cause === 'transport') demote(s, record)
       // After a stable one, or one whose end was announced, everything races again. A young one counts as a failure, and
       // the next transport has its turn: short-lived links are no better than mute ones.
-      if (cause === 'transport' || (carrier ?? link).sinceMs < 0 || s.notBeforeMs > now) schedule(s, 0)
+      if (cause === 'transport' || (carrier ?? link).sinceMs > now || s.notBeforeMs > now) schedule(s, 0)
       else {
-        record.young = true
-        retry(s, rung)
+        if (s.nextTry === rung) s.nextTry++
+        retry(s)
+        record.missed = true
       }
     } else if (carrier) {
       if (purpose === 'replace') {
@@ -104,15 +105,15 @@ const HANDLERS: Handlers = {
         s.retryAtMs = NEVER
         s.toStart = inOrder(s)
         for (const each of s.rungs) each.missed = false
-        return
-      }
-      record.missed = true
-      // Plain HTTP fails: then the transports further down would fail too.
-      if (rung < 0 && cause !== 'transport') s.retryAtMs = NEVER
-      else if (rung >= 0 && s.retryAtMs < NEVER) {
-        // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
-        const hidden = record.duplex && end.code === 'failed' && s.links.some((each) => each.rung < 0)
-        s.retryAtMs = Math.min(s.retryAtMs, now + (hidden ? Math.max(timing.headStartMs, s.rttMs) : 0))
+      } else {
+        record.missed = true
+        // Plain HTTP fails: then the transports further down would fail too.
+        if (rung < 0 && cause !== 'transport') s.retryAtMs = NEVER
+        else if (rung >= 0 && s.retryAtMs < NEVER) {
+          // A failed handshake hides its cause; the first read tells it, and is waited for as long as a head start.
+          const hidden = record.duplex && end.code === 'failed' && s.links.some((each) => each.rung < 0)
+          s.retryAtMs = Math.min(s.retryAtMs, now + (hidden ? Math.max(timing.headStartMs, s.rttMs) : 0))
+        }
       }
     }
   },
@@ -133,9 +134,10 @@ const HANDLERS: Handlers = {
       now + (link.record.proof === 'heartbeat' ? timing.secondFrameMs : timing.lateMs + connectDeadline(s, timing))
     // The first read has its answer: HTTP works, so a transport that failed was blocked, and the next one starts.
     if (link.rung < 0) remove(s, link)
-    if (s.name !== 'connecting' || s.toStart.length) return
-    // A single try was answered, so the network is back: the better ones race along.
-    s.toStart = inOrder(s).filter(({ place, missed, untilMs }) => place < link.rung && !missed && untilMs <= now)
+    // A single try was answered, so the network is back: the better ones race along. But not after one died young, for
+    // that one, or another like it, would be proven before this one and die again (docs/decisions/0002).
+    if (s.toStart.length || s.name !== 'connecting' || s.rungs.some(({ missed }) => missed)) return
+    s.toStart = inOrder(s).filter(({ place, untilMs }) => place < link.rung && untilMs <= now)
     if (s.toStart.length) s.retryAtMs = now
   },
   proven(s, link) {
@@ -176,8 +178,9 @@ export const transition = (
   const carrier = carrierOf(draft)
   if (carrier && draft.now >= carrier.sinceMs + setup.timing.stableMs) {
     // It has lived long enough: what was held against it and its transport is forgotten.
-    carrier.sinceMs = -NEVER
+    carrier.sinceMs = NEVER
     draft.failures = 0
+    draft.nextTry = carrier.rung
     pardon(carrier.record)
   }
   HANDLERS[event.type](draft, draft.links[index] as never, event as never)

@@ -140,7 +140,8 @@ export const createDriver = (env: DriverEnv): Driver => {
     const { name, retryAtMs, lastEnd } = live.connection
     live.carrier = sessions.get(carrierId())
     const transport = live.carrier?.transport.name ?? null
-    if (name === before.name && transport === live.state.transport && retryAtMs === before.retryAtMs) return
+    const same = name === before.name && transport === live.state.transport
+    if (same && (name !== 'waiting' || retryAtMs === before.retryAtMs)) return
     live.state =
       name === 'waiting'
         ? {
@@ -173,7 +174,7 @@ export const createDriver = (env: DriverEnv): Driver => {
     // The links serve every channel that is subscribed to; of those that can not be told only the carrying one matters.
     for (const session of sessions.values()) if (session.duplex || session === live.carrier) session.sync()
     const partsDue = Math.min(...parts.map((part) => part.pump()), ...refused.values())
-    const due = Math.min(partsDue, nextDue(live.connection, timing), silentAt(), doubtAt())
+    const due = Math.min(partsDue, nextDue(live.connection), silentAt(), doubtAt())
     // What is overdue must not be put off by whatever comes meanwhile.
     if (due === dueMs) return
     dueMs = due

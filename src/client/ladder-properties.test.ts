@@ -5,7 +5,6 @@ import { FUZZ_TIMEOUT_MS, fuzzing } from '../testing/fuzz.ts'
 import type { LinkEnd } from '../transports/transport.ts'
 import { nextDue } from './connection-state.ts'
 import type { ConnectionNews } from './connection-state.ts'
-import { TIMING } from './timing.ts'
 
 /** One thing that happens. Of links: `pick` chooses among those that are open. */
 type Step =
@@ -70,7 +69,7 @@ const play = (steps: readonly Step[], options: Parameters<typeof machine>[0], wa
   for (const each of steps) {
     if (each.type === 'sleep') m.sleep(each.ms)
     else if (each.type === 'due') {
-      const due = nextDue(m.state, TIMING)
+      const due = nextDue(m.state)
       if (due < Infinity) m.sleep(Math.max(0, due - m.now))
       send({ type: 'tick' })
     } else if ('pick' in each) {
@@ -150,7 +149,7 @@ describe('whatever comes, and whenever', { timeout: FUZZ_TIMEOUT_MS }, () => {
 
   it('it is never stuck: unless it is idle or a link carries, something is due', () => {
     whateverComes(({ state }) => {
-      const due = nextDue(state, TIMING)
+      const due = nextDue(state)
       if (state.name === 'connecting' || state.name === 'waiting') expect(due).toBeLessThan(Infinity)
       if (state.name === 'idle') expect([state.links, due]).toEqual([[], Infinity])
     })
@@ -158,7 +157,7 @@ describe('whatever comes, and whenever', { timeout: FUZZ_TIMEOUT_MS }, () => {
 
   it('a tick that is due does something: there is no loop of ticks', () => {
     whateverComes(({ state, now }, news) => {
-      if (news.type === 'tick') expect(nextDue(state, TIMING)).toBeGreaterThan(now)
+      if (news.type === 'tick') expect(nextDue(state)).toBeGreaterThan(now)
     })
   })
 
@@ -189,7 +188,7 @@ describe('whatever comes, and whenever', { timeout: FUZZ_TIMEOUT_MS }, () => {
       (m) => {
         m.send({ type: 'close' })
         const { state } = m
-        expect([state.name, state.links, nextDue(state, TIMING)]).toEqual(['closed', [], Infinity])
+        expect([state.name, state.links, nextDue(state)]).toEqual(['closed', [], Infinity])
         for (const type of ['connect', 'tick', 'refresh', 'disconnect'] as const) m.send({ type })
         expect(m.state).toBe(state)
       },

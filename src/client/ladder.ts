@@ -14,9 +14,7 @@ export interface Rung extends Partial<Ability> {
   /** A link of it was proven in this page's life. */
   works?: boolean
   /** It failed in the running round, or died young before it, and is demoted if another one works. */
-  missed?: boolean | undefined
-  /** Its last proven link died before it was stable. */
-  young?: boolean
+  missed?: boolean
   /** Demotions since it was last stable; each doubles the probation. */
   demotions: number
   /** On probation until then (clock), 0 when it is not. A verdict expires, it is never for ever. */
@@ -37,7 +35,6 @@ export const newRung = (ability?: Ability, place = -1): Rung => ({
 /** Forgets what was said of a transport: it was stable, or the network is another one. */
 export const pardon = (rung: Rung): void => {
   rung.demotions = rung.untilMs = 0
-  rung.young = false
 }
 
 /**

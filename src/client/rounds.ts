@@ -30,17 +30,14 @@ export const holdOff = (s: Draft, ms: number): void => {
   s.notBeforeMs = Math.max(s.notBeforeMs, s.now + ms)
 }
 
-/**
- * Writes the verdict on a transport: another one works and this one does not. It is short when this one was proven before; but not when it died
- * young, so that the one that works is stable before it is left again.
- */
+/** Writes the verdict on a transport: another one works and this one does not. It is short when this one was proven before. */
 export const demote = (s: Draft, rung: Rung): void => {
   const { probationMs, maxProbationMs } = s.timing
-  const ms = Math.min(maxProbationMs, (rung.works && !rung.young ? probationMs / 2 : probationMs) * 2 ** rung.demotions)
+  const ms = Math.min(maxProbationMs, (rung.works ? probationMs / 2 : probationMs) * 2 ** rung.demotions)
   rung.untilMs = s.now + ms
   // A handshake that hangs costs Firefox a connection to the host until the other side ends it (docs/decisions/0009).
   rung.demotions += rung.last?.code === 'timeout' ? 2 : 1
-  rung.missed = rung.young = false
+  rung.missed = false
   s.effects.push({ type: 'demote', rung: rung.place, ms })
 }
 
@@ -56,6 +53,7 @@ export const schedule = (s: Draft, delayMs: number, toStart: readonly Rung[] = [
   s.name = 'waiting'
   s.toStart = toStart
   s.stale = 0
+  for (const rung of s.rungs) rung.missed = false
   s.retryAtMs = Math.max(
     now + delayMs,
     s.notBeforeMs,
@@ -65,12 +63,12 @@ export const schedule = (s: Draft, delayMs: number, toStart: readonly Rung[] = [
   if (s.retryAtMs > now) s.effects.push({ type: 'wait', ms: s.retryAtMs - now })
 }
 
-/** One more failure in a row: a single try of the given transport, or else of the one after the latest, when the back-off says so. */
-export const retry = (s: Draft, latest: number, next?: Rung): void => {
+/** One more failure in a row: a single try of the given transport, or else of the one whose turn it is, when the back-off says so. */
+export const retry = (s: Draft, first?: Rung): void => {
   const all = usable(s)
-  const single = next ?? all.find(({ place }) => place > latest) ?? all[0] ?? newRung()
-  s.single = single.place
-  schedule(s, retryDelay(++s.failures, s.random, s.timing), [single])
+  const next = first ?? all.find(({ place }) => place >= s.nextTry) ?? all[0] ?? newRung()
+  s.nextTry = next.place + 1
+  schedule(s, retryDelay(++s.failures, s.random, s.timing), [next])
 }
 
 /** Opens what is due of a round; ends the round when nothing is left of it. */
@@ -79,15 +77,13 @@ const advance = (s: Draft): void => {
   if (s.name === 'connecting' && !s.links.length) {
     if (s.retryAtMs < NEVER && s.notBeforeMs <= now) s.retryAtMs = now
     // Nothing worked, so it is an outage and no verdict is written. The next single try goes on where this round stopped.
-    else retry(s, s.single, s.toStart[0])
+    else retry(s, s.toStart[0])
   }
   s.retryAtMs = Math.max(s.retryAtMs, s.notBeforeMs)
   while (s.retryAtMs <= now) {
     if (s.name === 'waiting') {
       s.name = 'connecting'
       s.starts = [...s.starts.slice(-19), now]
-      // What died young would be proven before the others, and die again (docs/decisions/0002).
-      for (const rung of s.rungs) rung.missed = rung.young
       if (!s.toStart.length) {
         s.toStart = inOrder(s)
         if (s.firstRead) open(s, newRung(), 'read')
@@ -112,14 +108,14 @@ const climb = (s: Draft, { rung, record, sinceMs }: LinkView): void => {
     s.retryAtMs = s.notBeforeMs
     return
   }
-  s.retryAtMs = s.failures || record.demotions ? sinceMs + timing.stableMs : NEVER
+  s.retryAtMs = sinceMs + timing.stableMs
   if (s.stale && !s.links.some(({ purpose }) => purpose === 'replace')) {
     open(s, record, 'replace', Math.min(s.stale, connectDeadline(s, timing)))
     s.stale = 0
   }
   const best = inOrder(s).find(({ place }) => place < rung)
   // One probe at a time: while one runs, its own deadline is what counts.
-  if (!best || s.links.some((link) => link.rung < rung)) return
+  if (!best || s.failures || s.links.some((link) => link.rung < rung)) return
   if (best.untilMs <= now) open(s, best, 'probe', timing.probeMs)
   else s.retryAtMs = Math.min(s.retryAtMs, best.untilMs)
 }

@@ -17,6 +17,6 @@ export const resolveUrl = (url: string, base = scope.document?.baseURI ?? scope.
   }
   throw invalidArgument(
     'url',
-    `url ${url} must be http(s) or ws(s), absolute where there is no document, with no query and no credentials`,
+    `url ${url} must be http(s) or ws(s), absolute where there is no document, without query or credentials`,
   )
 }

@@ -17,12 +17,12 @@ const DOES: Partial<Readonly<Record<FactKind | TransportReport['status'] | Clien
   end: 'ended',
   demote: 'is on probation; next try in',
   wait: 'waits; next try in',
-  signal: 'checks at once: the page woke up or its network changed',
+  signal: 'checks at once: the page woke or its network changed',
   goodbye: 'is sent away by the hub; next try in',
   stop: 'gives up',
   carrying: 'carries traffic',
-  probation: 'is blocked or broken here while another transport works, and is tried again by itself',
-  waiting: 'is offline; the next try comes by itself',
+  probation: 'does not work here while another does, and is tried again by itself',
+  waiting: 'is offline, and tries again by itself',
 }
 
 /** Ends of a link whose code alone does not say what was seen, or what a person can look at. */

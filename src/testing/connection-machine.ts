@@ -1,5 +1,5 @@
 import type { LinkEnd } from '../transports/transport.ts'
-import { carrierOf, initialState, nextDue } from '../client/connection-state.ts'
+import { carrierOf, initialState, NEVER, nextDue } from '../client/connection-state.ts'
 import type { ConnectionNews, ConnectionSetup, ConnectionState, Effect } from '../client/connection-state.ts'
 import { transition } from '../client/connection.ts'
 import { TIMING } from '../client/timing.ts'
@@ -76,11 +76,16 @@ export const machine = (overrides: Partial<ConnectionSetup> = {}) => {
     },
     /** Moves to the next thing that is due and says what came of it. */
     next(): string {
-      now = nextDue(state, TIMING)
+      now = nextDue(state)
       return send({ type: 'tick' })
     },
     sleep(ms: number) {
       now += ms
+    },
+    /** Moves to when the carrying link has lived long enough. */
+    becomeStable() {
+      now = (carrierOf(state)?.sinceMs ?? NEVER) + TIMING.stableMs
+      send({ type: 'tick' })
     },
   }
 }

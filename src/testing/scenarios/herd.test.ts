@@ -12,7 +12,7 @@ const PACE_S = 10
 it.each([
   ['websocket', full ? 1_000 : 400, 100, 0.25, 'any'],
   // Who has met the dead hub twice comes again within two seconds (decision 3).
-  ['websocket', full ? 500 : 200, 1_000, 0.4, 'any'],
+  ['websocket', full ? 500 : 200, 1_000, full ? 0.4 : 0.45, 'any'],
   ['websocket', full ? 500 : 200, 1_000, 0.25, 'its own'],
   ...(full
     ? ([
