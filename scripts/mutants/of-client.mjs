@@ -195,20 +195,20 @@ export const OF_CLIENT = [
     file: 'src/client/connection.ts',
     find: ' || s.rungs.some(({ missed }) => missed)',
     replace: '',
-    tests: ['src/client/networks.test.ts'],
+    tests: ['src/client/young-links.test.ts'],
   },
   {
     name: 'after a young death the transport that was stable last is not the first',
     file: 'src/client/connection.ts',
     find: 'draft.nextTry = carrier.rung\n',
     replace: '\n',
-    tests: ['src/client/networks.test.ts'],
+    tests: ['src/client/young-links.test.ts'],
   },
   {
     name: 'what died young is back before the other one is stable',
     file: 'src/client/rounds.ts',
     find: '!best || s.failures ||',
     replace: '!best ||',
-    tests: ['src/client/networks.test.ts'],
+    tests: ['src/client/young-links.test.ts'],
   },
 ]

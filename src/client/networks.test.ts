@@ -1,50 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { CONTENT_TYPE } from '../protocol/frames.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { visitNetwork } from '../testing/visit-network.ts'
 import { createVirtualClient } from '../testing/virtual-client.ts'
 import { createVirtualNetwork } from '../testing/virtual-network.ts'
 import type { VirtualNetwork } from '../testing/virtual-network.ts'
-import type { TransportName } from '../transports/transport.ts'
-import type { CommonOptions } from './types.ts'
-
-type Options = Partial<CommonOptions> & { readonly transports?: readonly TransportName[] }
-
-/** A client on a network, one subscription, and what its listener got. */
-const setUp = (weather: VirtualNetwork['weather'] = () => 'clear', options: Options = {}, seed = 1) => {
-  const clock = new FakeClock({ seed })
-  const network = createVirtualNetwork(clock)
-  network.weather = weather
-  const client = createVirtualClient(clock, network, options)
-  const got: unknown[] = []
-  const gotAt: number[] = []
-  const gaps: string[] = []
-  let sent = 0
-  const subscribe = () => {
-    const sub = client.subscribe('a', ({ data }) => {
-      got.push(data)
-      gotAt.push(clock.now())
-    })
-    sub.on('gap', ({ reason }) => gaps.push(reason))
-    return sub
-  }
-  /** Publishes the next number through the hub. */
-  const say = () => network.hub.publish('a', ++sent)
-  /** Advances in steps of 10 ms until it is true; how long that took. */
-  const until = async (done: () => boolean, mostMs = 60_000): Promise<number> => {
-    const from = clock.now()
-    await clock.settle()
-    while (!done() && clock.now() - from < mostMs) await clock.advance(10)
-    return done() ? clock.now() - from : Infinity
-  }
-  const allInOrder = () => {
-    expect(got).toEqual(Array.from({ length: sent }, (_, index) => index + 1))
-  }
-  return { clock, network, client, got, gotAt, gaps, subscribe, say, until, allInOrder, sent: () => sent }
-}
 
 /** From subscribe() to the listener getting a message that was published as soon as the subscription was ready. */
 const timeToMessage = async (weather: VirtualNetwork['weather']): Promise<number> => {
-  const all = setUp(weather)
+  const all = visitNetwork(weather)
   const sub = all.subscribe()
   void sub.ready.then(all.say)
   const ms = await all.until(() => all.got.length > 0)
@@ -80,7 +44,7 @@ describe('R8 from subscribe() to a message published after it', () => {
 
 describe('a link in mid-life', () => {
   it('WebSocket cut and refused from then on: messages within 300 ms, nothing lost', async () => {
-    const all = setUp()
+    const all = visitNetwork()
     all.subscribe()
     await all.clock.advance(20_000)
     expect(all.client.state).toMatchObject({ name: 'online', transport: 'websocket' })
@@ -94,7 +58,7 @@ describe('a link in mid-life', () => {
   })
 
   it('healed: back on WebSocket within 15 s, nothing lost or repeated on the way', async () => {
-    const all = setUp()
+    const all = visitNetwork()
     all.subscribe()
     await all.clock.advance(20_000)
     all.network.weather = ({ path }) => (path === '' ? 'refuse' : 'clear')
@@ -113,7 +77,7 @@ describe('a link in mid-life', () => {
   })
 
   it('`state` is told when it changes: not for probes that fail beside a link that works', async () => {
-    const all = setUp(({ path }) => (path === '' ? 'refuse' : 'clear'))
+    const all = visitNetwork(({ path }) => (path === '' ? 'refuse' : 'clear'))
     all.subscribe()
     await all.until(() => all.client.state.transport === 'sse')
     const told: unknown[] = []
@@ -124,59 +88,10 @@ describe('a link in mid-life', () => {
     expect(told).toEqual([])
   })
 
-  /** How long of two minutes a client was online while a message came each second. */
-  const onlineOfTwoMinutes = async (all: ReturnType<typeof setUp>): Promise<number> => {
-    let onlineMs = 0
-    for (let step = 0; step < 1_200; step++) {
-      if (step % 10 === 0) void all.say()
-      await all.clock.advance(100)
-      if (all.client.state.name === 'online') onlineMs += 100
-    }
-    return onlineMs
-  }
-
-  it.each([100, 500, 2_000, 5_000, 9_000])(
-    'R8 every WebSocket dies %i ms after it was opened: SSE carries within 0.3 s, and for nearly all of the time',
-    async (ms) => {
-      for (let seed = 1; seed <= 10; seed++) {
-        const all = setUp(({ path }) => (path === '' ? { diesAfterMs: ms, answers: true } : 'clear'), {}, seed)
-        all.subscribe()
-        await all.clock.advance(ms)
-        expect(await all.until(() => all.client.state.transport === 'sse')).toBeLessThanOrEqual(300)
-        expect(await onlineOfTwoMinutes(all)).toBeGreaterThanOrEqual(119_000)
-        all.client.close()
-        await all.clock.advance(1_000)
-      }
-    },
-    60_000,
-  )
-
-  it.each([100, 500, 2_000, 5_000, 9_000])(
-    'R8 every WebSocket and event stream dies %i ms after it was opened: long-poll carries for most of the time, nothing lost',
-    async (ms) => {
-      for (let seed = 1; seed <= 5; seed++) {
-        const dies = { diesAfterMs: ms, answers: true }
-        const all = setUp(({ path }) => (path === '' || path === '/stream' ? dies : 'clear'), {}, seed)
-        all.subscribe()
-        await all.until(() => all.client.state.transport === 'long-poll')
-        // The rest is the proof of a long poll, which takes until its first answer, after each probe of what dies.
-        expect(await onlineOfTwoMinutes(all)).toBeGreaterThanOrEqual(110_000)
-        const kinds = all.client.explain().timeline.flatMap(({ kind, purpose }) => (kind === 'open' ? purpose : []))
-        expect(kinds).toContain('probe')
-        all.network.weather = () => 'clear'
-        await all.clock.advance(1_000)
-        all.allInOrder()
-        all.client.close()
-        await all.clock.advance(1_000)
-      }
-    },
-    60_000,
-  )
-
   it.each(['a publish', 'a subscription'] as const)(
     'R8 a WebSocket on which nothing goes up any more is replaced within beat and grace of %s, while messages come down',
     async (what) => {
-      const all = setUp()
+      const all = visitNetwork()
       all.subscribe()
       await all.clock.advance(20_000)
       expect(all.network.mute('up')).toBe(1)
@@ -223,7 +138,7 @@ describe('a link in mid-life', () => {
   })
 
   it('R9 a half-open WebSocket is noticed within beat and grace, and nothing is lost', async () => {
-    const all = setUp()
+    const all = visitNetwork()
     all.subscribe()
     await all.clock.advance(20_000)
     all.network.weather = ({ path }) => (path === '' ? 'mute' : 'clear')
@@ -241,7 +156,7 @@ describe('a hub that gives no way in', () => {
   it('dies 100 ms after each accept: at most 8 connections in 30 s, median of 1,000 seeds', async () => {
     const counts: number[] = []
     for (let seed = 1; seed <= 1_000; seed++) {
-      const all = setUp(() => ({ diesAfterMs: 100, answers: false }), {}, seed)
+      const all = visitNetwork(() => ({ diesAfterMs: 100, answers: false }), {}, seed)
       all.subscribe()
       await all.clock.advance(30_000)
       counts.push(all.network.connections.length)
@@ -256,7 +171,7 @@ describe('a hub that gives no way in', () => {
     'dies %i ms after each accept: never more than 11 connections in 30 s',
     async (ms) => {
       for (let seed = 1; seed <= 50; seed++) {
-        const all = setUp(() => ({ diesAfterMs: ms, answers: false }), {}, seed)
+        const all = visitNetwork(() => ({ diesAfterMs: ms, answers: false }), {}, seed)
         all.subscribe()
         await all.clock.advance(30_000)
         // One race of four transports and a first read, and the six single tries that fit if each pause is the shortest.
@@ -267,7 +182,7 @@ describe('a hub that gives no way in', () => {
   )
 
   it('answers, and dies 100 ms after each accept: what can be had comes over polls, nothing lost', async () => {
-    const all = setUp(() => ({ diesAfterMs: 100, answers: true }))
+    const all = visitNetwork(() => ({ diesAfterMs: 100, answers: true }))
     all.subscribe()
     await all.clock.advance(1_000)
     for (let i = 0; i < 60; i++) {
@@ -284,7 +199,7 @@ describe('a hub that gives no way in', () => {
         status: 503,
         headers: { 'content-type': CONTENT_TYPE, 'retry-after': '2' },
       })
-    const all = setUp(({ path }) => (path === '' ? 'refuse' : { respond }))
+    const all = visitNetwork(({ path }) => (path === '' ? 'refuse' : { respond }))
     all.subscribe()
     await all.clock.advance(20_000)
     const times = all.network.connections.map(({ atMs }) => atMs)
@@ -295,7 +210,7 @@ describe('a hub that gives no way in', () => {
 
   it('a captive portal: by the back-off, and at once on a signal', async () => {
     const respond = () => new Response('<html><title>Log in</title>', { headers: { 'content-type': 'text/html' } })
-    const all = setUp(({ path }) => (path === '' ? 'refuse' : { respond }))
+    const all = visitNetwork(({ path }) => (path === '' ? 'refuse' : { respond }))
     all.subscribe()
     await all.until(() => all.client.state.name === 'waiting')
     expect(all.client.explain().summary).toContain('Log in')
@@ -307,7 +222,7 @@ describe('a hub that gives no way in', () => {
   })
 
   it('everything down: waiting, then online by itself', async () => {
-    const all = setUp(() => 'refuse')
+    const all = visitNetwork(() => 'refuse')
     all.subscribe()
     expect(await all.until(() => all.client.state.name === 'waiting')).toBeLessThan(20_000)
     await all.clock.advance(60_000)
@@ -319,7 +234,7 @@ describe('a hub that gives no way in', () => {
 
 describe('a restart of the hub', () => {
   it('R12 gives each subscription one gap, then every message of the new epoch from offset 1', async () => {
-    const all = setUp()
+    const all = visitNetwork()
     all.subscribe()
     await all.clock.advance(1_000)
     void all.say()
