@@ -115,8 +115,8 @@ export const OF_HUB = [
   {
     name: 'what a queue was handed out in a lost answer waits behind newer entries',
     file: 'src/integrations/redis/queue/relay.ts',
-    find: 'this.#begin()\n        events.failed',
-    replace: 'events.failed',
+    find: 'if (begun.some((id) => !this.#hand.has(id)))',
+    replace: 'if (begun.length < 0)',
     tests: ['src/integrations/redis/queue/redis-queue.int.test.ts'],
   },
   {

@@ -1,9 +1,14 @@
 import { describe, it } from 'vitest'
 import { findProgram } from '../../scripts/find-program.mjs'
 
-/** A `describe` that needs programs. Where one is missing it says so and runs nothing; under CI it fails. */
-export const describeWith = (programs: readonly string[], name: string, define: () => void): void => {
-  const missing = programs.filter((program) => findProgram(program) === undefined)
+/** A `describe` that needs programs; `others`: what else is missing. Where one is it says so and runs nothing; under CI it fails. */
+export const describeWith = (
+  programs: readonly string[],
+  name: string,
+  define: () => void,
+  others: readonly string[] = [],
+): void => {
+  const missing = [...programs.filter((program) => findProgram(program) === undefined), ...others]
   if (missing.length === 0) describe(name, define)
   else if (process.env['CI']) {
     it(name, () => {

@@ -25,7 +25,7 @@ export interface RedisCluster {
   readonly replicas: readonly RedisClusterNode[]
   readonly nodes: readonly RedisClusterNode[]
   readonly urls: readonly string[]
-  /** The master that has a slot now, as the others say. */
+  /** The master that has a slot now, as it says itself: the others may not have heard of it yet. */
   ownerOf(slot: number): Promise<RedisClusterNode>
   /** One command on each of `nodes`. */
   everywhere(...words: string[]): Promise<unknown[]>
@@ -122,9 +122,7 @@ export const startRedisCluster = async (replicas = 1, tls?: Certificates): Promi
   }
   const ownerOf = async (slot: number): Promise<RedisClusterNode> => {
     for (const node of nodes) {
-      const id = await ownerIdIn(node, slot).catch(() => undefined)
-      const owner = nodes.find((one) => one.id === id)
-      if (owner) return owner
+      if ((await ownerIdIn(node, slot).catch(() => undefined)) === node.id) return node
     }
     throw new Error(`nobody has the slot ${slot}`)
   }

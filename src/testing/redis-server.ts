@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
@@ -31,14 +31,35 @@ export interface RedisServer {
 const host = '127.0.0.1'
 const STARTS_WITHIN_MS = 15_000
 
+/** Below those that outgoing connections take by themselves. */
+const PORTS = { from: 10_000, count: 22_000 }
+let ports = randomInt(PORTS.count)
+
+/** Another one each time: it is still free when a program has come so far as to listen there. */
 export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, host)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = PORTS.from + (ports++ % PORTS.count)
+    const server = createServer().listen(port, host)
+    try {
+      await once(server, 'listening')
+    } catch {
+      // Somebody is there.
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
+
+/** Never connected: the `redis` package builds a class of some hundred commands, unless one client is made of another. */
+const model = createClient()
+
+/** Ends what still runs, whatever way this process ends. */
+const leftovers = new Set<() => void>()
+process.once('exit', () => {
+  for (const end of leftovers) end()
+})
 
 /**
  * Starts the real program on a free port with a folder of its own; without `args` it keeps nothing on the disk.
@@ -76,15 +97,14 @@ export const startRedisServer = async (args: readonly string[] = ['--save', ''])
     ending.kill(signal)
     await ended
   }
-  // Nothing is left behind, whatever way this process ends.
   const onExit = (): void => {
     child?.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
-  process.once('exit', onExit)
+  leftovers.add(onExit)
   const url = `redis://${host}:${port}`
   const newAdmin = async () => {
-    const client = createClient({ url })
+    const client = model.duplicate({ url })
     client.on('error', () => undefined)
     await client.connect()
     return client
@@ -110,7 +130,7 @@ export const startRedisServer = async (args: readonly string[] = ['--save', ''])
     stop: async () => {
       if (admin.isOpen) admin.destroy()
       await end('SIGKILL')
-      process.off('exit', onExit)
+      leftovers.delete(onExit)
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -124,6 +144,18 @@ export const errorsOf = async (server: RedisServer, kind: string): Promise<numbe
 
 /** A `describe` that needs Redis. */
 export const describeRedis = (name: string, define: () => void): void => describeWith(['redis-server'], name, define)
+
+/** Resolves when a replica has all that its master has now. */
+export const hasAll = async ({ server, replica }: { readonly server: RedisServer; readonly replica: RedisServer }) => {
+  const [, end] = (await server.command('ROLE')) as [string, number]
+  while (Number(((await replica.command('ROLE')) as unknown[])[4]) < end);
+}
+
+/** From here on a replica hears nothing more of its master: that has no password, and lets nobody in who gives one. */
+export const deafen = async (replica: RedisServer): Promise<void> => {
+  await replica.command('CONFIG', 'SET', 'masterauth', 'pa55')
+  await replica.command('CLIENT', 'KILL', 'TYPE', 'master')
+}
 
 /** Takes the newest messages out of a log as a failover to a replica that lags does: the log goes on before them. */
 export const loseTail = async (

@@ -18,7 +18,8 @@ export interface TcpGate {
 
 const host = '127.0.0.1'
 
-export const startTcpGate = async (target: number): Promise<TcpGate> => {
+/** Starts one to a port of this machine; without `at` it is on a free port. */
+export const startTcpGate = async (target: number, at = { host, port: 0 }): Promise<TcpGate> => {
   const pairs = new Set<readonly [Socket, Socket]>()
   let state: 'open' | 'shut' | 'held' = 'open'
   let connections = 0
@@ -43,7 +44,10 @@ export const startTcpGate = async (target: number): Promise<TcpGate> => {
       })
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, host, resolve))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(at.port, at.host, resolve)
+  })
   const cut = (): number => {
     const count = pairs.size
     for (const [near, far] of pairs) {

@@ -3,7 +3,7 @@ import { keepResult } from '../keep-result.ts'
 import type { Column } from './columns.ts'
 import type { Elsewhere } from './row.ts'
 import { tableOf } from './table.ts'
-import type { Outcome } from './table.ts'
+import type { Line, Outcome } from './table.ts'
 
 const FOLDER = 'test-results/outcomes'
 
@@ -34,7 +34,7 @@ export class Outcomes {
   }
 
   /** Says the table of all of them, and leaves it for the end of a full run. */
-  keep(rows: Parameters<typeof tableOf>[0], elsewhere: readonly Elsewhere[]): void {
+  keep(rows: readonly Line[], elsewhere: readonly Elsewhere[]): void {
     const all = [...this.#before, ...this.#now]
     mkdirSync(FOLDER, { recursive: true })
     writeFileSync(`${FOLDER}/${this.#name}.json`, JSON.stringify(all))

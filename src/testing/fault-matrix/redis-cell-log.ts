@@ -1,8 +1,8 @@
 import type { Store } from '../../server/store.ts'
 import type { Historian } from '../historian.ts'
 import type { CellLog } from './cell-log.ts'
-import { openRedisStore, RedisLog, startRedisParts } from './redis-log.ts'
-import type { RedisParts } from './redis-log.ts'
+import { openRedisStore, RedisLog } from './redis-log.ts'
+import type { RedisSite } from './redis-site.ts'
 
 /** Half of the real time. */
 const COMMAND_MS = 1_000
@@ -12,16 +12,15 @@ export class RedisCellLog extends RedisLog implements CellLog {
   readonly #stores: readonly Store[]
   #appended = 0
 
-  private constructor(historian: Historian, channels: readonly string[], parts: RedisParts) {
-    super(historian, channels, parts)
-    this.#stores = this.gates.map(({ port }) => this.#counted(openRedisStore(`redis://127.0.0.1:${port}`, COMMAND_MS)))
+  private constructor(historian: Historian, channels: readonly string[], site: RedisSite) {
+    super(historian, channels, site)
+    this.#stores = site.hubs.map((address) => this.#counted(openRedisStore(address, COMMAND_MS)))
   }
 
-  /** For so many hubs; `args` are those of `redis-server`. */
   static of =
-    (hubs: number, args?: readonly string[]) =>
+    (start: () => Promise<RedisSite>) =>
     async (historian: Historian, channels: readonly string[]): Promise<RedisCellLog> =>
-      new RedisCellLog(historian, channels, await startRedisParts(hubs, args))
+      new RedisCellLog(historian, channels, await start())
 
   get appended(): number {
     return this.#appended

@@ -4,11 +4,9 @@ import { formatPosition } from '../../protocol/position.ts'
 import type { Place } from '../../protocol/position.ts'
 import { nodeEnvironment } from '../../server/node-clock.ts'
 import type { Historian, Marked } from '../historian.ts'
-import { startRedisServer } from '../redis-server.ts'
 import type { RedisServer } from '../redis-server.ts'
-import { startTcpGate } from '../tcp-gate.ts'
-import type { TcpGate } from '../tcp-gate.ts'
 import { headsOf, KEPT } from './cell-log.ts'
+import type { RedisAddress, ReplicatedServer, RedisSite } from './redis-site.ts'
 
 type Entry = readonly [id: string, fields: readonly string[]]
 
@@ -21,48 +19,22 @@ const FOREVER_MS = '600000'
 /** What all names in this Redis begin with. */
 export const PREFIX = 'cell'
 
-export interface RedisParts {
-  readonly server: RedisServer
-  readonly gates: readonly TcpGate[]
-}
+export const openRedisStore = (address: RedisAddress, commandMs: number): RedisStore =>
+  new RedisStore({ ...address, prefix: PREFIX, ...KEPT, commandMs }, nodeEnvironment)
 
-/** A Redis, and ways to it for so many hubs; `args` are those of `redis-server`. */
-export const startRedisParts = async (hubs: number, args?: readonly string[]): Promise<RedisParts> => {
-  const server = await startRedisServer(args)
-  const gates: TcpGate[] = []
-  for (let hub = 0; hub < hubs; hub++) gates.push(await startTcpGate(server.port))
-  return { server, gates }
-}
-
-export const openRedisStore = (url: string, commandMs: number): RedisStore =>
-  new RedisStore({ url, prefix: PREFIX, ...KEPT, commandMs }, nodeEnvironment)
-
-/** A real Redis with a way of its own for each hub. What was appended is read back from there before it may be lost. */
-export class RedisLog {
+/** In a real Redis. What was appended is read back from there before it may be lost. */
+export class RedisLog<Site extends RedisSite = RedisSite> {
+  readonly site: Site
   readonly #historian: Historian
   readonly #channels: readonly string[]
-  readonly #gates: readonly TcpGate[]
   readonly #written = new Set<string>()
-  #server: RedisServer
-  readonly #servers: RedisServer[]
   #witness: RedisStore
 
-  constructor(historian: Historian, channels: readonly string[], { server, gates }: RedisParts) {
+  constructor(historian: Historian, channels: readonly string[], site: Site) {
+    this.site = site
     this.#historian = historian
     this.#channels = channels
-    this.#server = server
-    this.#servers = [server]
-    this.#gates = gates
-    this.#witness = openRedisStore(server.url, PATIENCE_MS)
-  }
-
-  get server(): RedisServer {
-    return this.#server
-  }
-
-  /** Between each hub and Redis. */
-  get gates(): readonly TcpGate[] {
-    return this.#gates
+    this.#witness = openRedisStore(site.address, PATIENCE_MS)
   }
 
   /** Once Redis serves: what is under way when it ends is refused. */
@@ -79,8 +51,9 @@ export class RedisLog {
   async settle(): Promise<void> {
     for (const channel of this.#channels) {
       const { meta, log } = namesOf(PREFIX, channel)
-      const epoch = String(await this.#server.command('HGET', meta, 'epoch'))
-      for (const [at, fields] of (await this.#server.command('XRANGE', log, '-', '+')) as Entry[]) {
+      const server = await this.site.serverOf(channel)
+      const epoch = String(await server.command('HGET', meta, 'epoch'))
+      for (const [at, fields] of (await server.command('XRANGE', log, '-', '+')) as Entry[]) {
         const [, id = '', , , , json = ''] = fields
         const position = { epoch, offset: Number.parseInt(at, 10), id }
         const name = `${channel} ${epoch} ${id}`
@@ -91,28 +64,20 @@ export class RedisLog {
     }
   }
 
-  /** Nothing is written any more; what was is in the history. For ever: this Redis is about to end. */
-  async freeze(): Promise<void> {
-    await this.#server.command('CLIENT', 'PAUSE', FOREVER_MS, 'WRITE')
+  /** Nothing is written there any more; what was is in the history. For ever: this server is about to end. */
+  async freeze(server: RedisServer): Promise<void> {
+    await server.command('CLIENT', 'PAUSE', FOREVER_MS, 'WRITE')
     await this.settle()
   }
 
   /** The same address without its memory, or with what is on its disk. */
   async restart(): Promise<void> {
     const before = await this.heads()
-    await this.freeze()
-    await this.#server.restart()
+    for (const server of this.site.servers) await this.freeze(server)
+    for (const server of this.site.servers) await server.restart()
     for (const [channel, { epoch }] of await this.heads()) {
       if (epoch !== before.get(channel)?.epoch) this.#historian.add({ type: 'epoch', channel, epoch })
     }
-  }
-
-  /** A second Redis that follows the first. */
-  async replica(): Promise<RedisServer> {
-    const replica = await startRedisServer(['--save', '', '--replicaof', '127.0.0.1', String(this.#server.port)])
-    this.#servers.push(replica)
-    while (!String(await replica.command('INFO', 'replication')).includes('master_link_status:up'));
-    return replica
   }
 
   /** Appends past all hubs. */
@@ -122,41 +87,53 @@ export class RedisLog {
     return { position: formatPosition(appended.place) }
   }
 
+  /** Messages of a channel so far. */
+  async countOf(channel: string): Promise<number> {
+    const server = await this.site.serverOf(channel)
+    return Number(await server.command('HGET', namesOf(PREFIX, channel).meta, 'head'))
+  }
+
+  /** How many hubs are told of what is appended, of the channel of which the fewest are. */
+  async hearers(): Promise<number> {
+    const counts = this.#channels.map(async (channel) => {
+      const server = await this.site.serverOf(channel)
+      const [, count] = (await server.command('PUBSUB', this.site.numsub, namesOf(PREFIX, channel).notice)) as unknown[]
+      return Number(count)
+    })
+    return Math.min(...(await Promise.all(counts)))
+  }
+
   /**
-   * The first dies, and a replica that follows it no more serves in its place; `meanwhile` no hub has found that yet. Resolves with how many
-   * messages of each channel it does not have.
+   * A server dies, and its replica serves in its place; `meanwhile` no hub has found that yet. Resolves with how many messages of each of
+   * its channels the replica does not have.
    */
   async failOver(
-    replica: RedisServer,
+    { server, replica }: ReplicatedServer,
     meanwhile: (lost: ReadonlyMap<string, number>) => Promise<void> = () => Promise.resolve(),
   ): Promise<ReadonlyMap<string, number>> {
-    await this.freeze()
-    const before = await this.#headsOf(this.#server)
-    await this.#server.kill()
-    this.#server = replica
-    await this.#witness.close()
-    this.#witness = openRedisStore(replica.url, PATIENCE_MS)
-    const lost = new Map<string, number>()
-    for (const [channel, after] of await this.heads()) {
-      this.#historian.add({ type: 'lost-tail', channel, after })
-      lost.set(channel, (before.get(channel) ?? 0) - after.offset)
+    await this.freeze(server)
+    const before = new Map<string, number>()
+    for (const channel of this.#channels) {
+      if ((await this.site.serverOf(channel)) === server) before.set(channel, await this.countOf(channel))
     }
-    await meanwhile(lost)
-    for (const gate of this.#gates) gate.target = replica.port
+    await server.kill()
+    const lost = new Map<string, number>()
+    await this.site.takeOver(replica, async () => {
+      await this.#witness.close()
+      this.#witness = openRedisStore(this.site.address, PATIENCE_MS)
+      for (const [channel, after] of await this.heads()) {
+        const count = (before.get(channel) ?? 0) - after.offset
+        if (!before.has(channel)) continue
+        lost.set(channel, count)
+        if (count > 0) this.#historian.add({ type: 'lost-tail', channel, after })
+      }
+      await meanwhile(lost)
+    })
     return lost
   }
 
   async close(): Promise<void> {
     await this.#witness.close()
-    for (const gate of this.#gates) await gate.close()
-    for (const server of this.#servers) await server.stop()
-  }
-
-  async #headsOf(server: RedisServer): Promise<ReadonlyMap<string, number>> {
-    const heads = new Map<string, number>()
-    for (const channel of this.#channels) {
-      heads.set(channel, Number(await server.command('HGET', namesOf(PREFIX, channel).meta, 'head')))
-    }
-    return heads
+    await this.site.stop()
   }
 }

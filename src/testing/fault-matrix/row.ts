@@ -4,8 +4,8 @@ import type { Column } from './columns.ts'
 /** One way to make a fault, and the columns under which it is tried. */
 export interface Case {
   readonly name: string
-  /** Of a row that is not part of `npm test`: this one is. */
-  readonly gate?: boolean
+  /** Of a row that is not part of `npm test`: under these columns this one is. */
+  readonly gate?: readonly Column[]
   readonly columns: readonly Column[]
   readonly options?: CellOptions
   /** Makes the fault, proves that it fired, and leaves a network that works again. */

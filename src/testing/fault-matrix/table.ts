@@ -22,19 +22,32 @@ const cellText = (outcomes: readonly Outcome[]): string => {
   return `${reasons.length ? `gap ${reasons.join('/')}` : 'clean'} ${(slowest / 1_000).toFixed(1)} s`
 }
 
+/** One line: a fault, or with `name` one case of it. */
+export interface Line {
+  readonly id: string
+  readonly what: string
+  readonly name?: string
+}
+
+const isIn =
+  ({ id, name }: Line) =>
+  (outcome: Outcome): boolean =>
+    outcome.id === id && (name ?? outcome.name) === outcome.name
+
 /** Fault × transport → clean or the gaps, and the longest time to recover. */
 export const tableOf = (
-  rows: readonly { readonly id: string; readonly what: string }[],
+  rows: readonly Line[],
   elsewhere: readonly Elsewhere[],
   outcomes: readonly Outcome[],
 ): string => {
   const head = ['fault', '', ...COLUMNS.map((column) => COLUMN_NAMES[column])]
   const lines = rows
-    .filter(({ id }) => outcomes.some((outcome) => outcome.id === id))
-    .map(({ id, what }) => [
+    .map((row) => ({ ...row, its: outcomes.filter(isIn(row)) }))
+    .filter(({ its }) => its.length > 0)
+    .map(({ id, what, its }) => [
       id,
       what.length > 56 ? `${what.slice(0, 55)}…` : what,
-      ...COLUMNS.map((column) => cellText(outcomes.filter((each) => each.id === id && each.column === column))),
+      ...COLUMNS.map((column) => cellText(its.filter((each) => each.column === column))),
     ])
   const widths = head.map((_, index) => Math.max(...[head, ...lines].map((line) => line[index]?.length ?? 0)))
   const text = [head, ...lines].map((line) =>

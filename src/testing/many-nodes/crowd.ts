@@ -11,6 +11,7 @@ import type { Column } from '../fault-matrix/columns.ts'
 import { isBehind } from '../fault-matrix/heads.ts'
 import { padOf } from '../fault-matrix/payload.ts'
 import type { RedisLog } from '../fault-matrix/redis-log.ts'
+import type { SingleRedis } from '../fault-matrix/single-redis.ts'
 import type { Historian, Marked, Publisher } from '../historian.ts'
 import { backEnd } from './back-end.ts'
 import type { Fleet } from './fleet.ts'
@@ -38,7 +39,7 @@ export interface Visitor {
 export class Crowd {
   readonly historian: Historian
   readonly fleet: Fleet
-  readonly redis: RedisLog
+  readonly redis: RedisLog<SingleRedis>
   readonly errors: string[] = []
   readonly visitors = new Map<Column, Visitor>()
   /** From the end of the fault until each had everything, in ms. */
@@ -51,7 +52,7 @@ export class Crowd {
   /** Lines of the history that were looked at for it. */
   #counted = 0
 
-  constructor(historian: Historian, fleet: Fleet, redis: RedisLog, seed: number) {
+  constructor(historian: Historian, fleet: Fleet, redis: RedisLog<SingleRedis>, seed: number) {
     this.historian = historian
     this.fleet = fleet
     this.redis = redis

@@ -34,7 +34,8 @@ const standStill = async (crowd: Crowd, act: (hub: HubProcess) => Promise<unknow
 }
 
 /** Publishes what only the hub that stands still would hear, until Redis does not keep it for it any more. */
-const overrun = async ({ fleet, redis: { server } }: Crowd): Promise<void> => {
+const overrun = async ({ fleet, redis }: Crowd): Promise<void> => {
+  const { server } = redis.site
   const body = JSON.stringify('x'.repeat(60_000))
   const headers = { 'content-type': 'application/json' }
   const hearers = async (): Promise<number> =>
@@ -86,7 +87,7 @@ export const HUB_TRIALS: readonly Trial[] = [
   {
     name: 'a hub stands still until Redis drops its notices',
     run: async (crowd) => {
-      const { server } = crowd.redis
+      const { server } = crowd.redis.site
       await server.command('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 256kb 128kb 1')
       const readers = crowd.fleet.hubs.map((hub) => fetch(`${hub.url}/stream?channel=noise`))
       const notice = namesOf(PREFIX, 'noise').notice

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../describe-with.ts'
 import { COLUMNS } from '../fault-matrix/columns.ts'
 import { Outcomes } from '../fault-matrix/outcomes.ts'
-import { RedisLog, startRedisParts } from '../fault-matrix/redis-log.ts'
+import { RedisLog } from '../fault-matrix/redis-log.ts'
+import { SingleRedis } from '../fault-matrix/single-redis.ts'
 import { Historian } from '../historian.ts'
 import { buildHubProgram } from './build-hub-program.ts'
 import type { HubProgram } from './build-hub-program.ts'
@@ -22,9 +23,9 @@ let program: HubProgram
 /** A Redis, three hubs and nginx of its own for each trial: what one leaves behind is no other's. */
 const run = async ({ name, redis: args, run, gaps = [] }: Trial, seed: number): Promise<void> => {
   const historian = new Historian()
-  const parts = await startRedisParts(HUBS, args)
-  const redis = new RedisLog(historian, CHANNELS, parts)
-  const fleet = await Fleet.start({ program, redisPorts: parts.gates.map(({ port }) => port) })
+  const site = await SingleRedis.start(HUBS, args)
+  const redis = new RedisLog(historian, CHANNELS, site)
+  const fleet = await Fleet.start({ program, redisPorts: site.gates.map(({ port }) => port) })
   const crowd = new Crowd(historian, fleet, redis, seed)
   const clean = new Set<string>()
   try {

@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest'
 import { TRANSPORTS_OF } from '../fault-matrix/columns.ts'
+import { deafen } from '../redis-server.ts'
 import type { TcpGate } from '../tcp-gate.ts'
 import type { Crowd } from './crowd.ts'
 import type { HubProcess } from './hub-process.ts'
@@ -16,7 +17,7 @@ const health = async ({ url }: HubProcess): Promise<string> => (await fetch(`${u
 const cutOne = async (crowd: Crowd, realMs: number, cut: (gate: TcpGate) => number): Promise<number> => {
   const { fleet, redis } = crowd
   const hub = await busiestHub(crowd)
-  const gate = redis.gates[fleet.hubs.indexOf(hub)]
+  const gate = redis.site.gates[fleet.hubs.indexOf(hub)]
   if (!gate) throw new Error('each hub has a gate')
   const failed = hub.count('store.failed')
   const count = cut(gate)
@@ -55,7 +56,7 @@ export const REDIS_TRIALS: readonly Trial[] = [
     name: 'all hubs are cut from Redis',
     run: async (crowd) => {
       const { fleet, redis } = crowd
-      const cut = redis.gates.reduce((sum, gate) => sum + gate.shut(), 0)
+      const cut = redis.site.gates.reduce((sum, gate) => sum + gate.shut(), 0)
       await crowd.until('the publishers to wait', () => crowd.openPublishes > 5)
       // S20: refused in time, and told when to come again.
       const answer = await fetch(`${fleet.url('other')}/publish?channel=a`, {
@@ -66,14 +67,14 @@ export const REDIS_TRIALS: readonly Trial[] = [
       expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('"unavailable"')])
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
       await crowd.lasts(5_000 / SCALE)
-      for (const gate of redis.gates) gate.open()
+      for (const gate of redis.site.gates) gate.open()
       return cut
     },
   },
   {
     name: 'the connections for notices are killed',
     run: async (crowd) => {
-      const killed = Number(await crowd.redis.server.command('CLIENT', 'KILL', 'TYPE', 'pubsub'))
+      const killed = Number(await crowd.redis.site.server.command('CLIENT', 'KILL', 'TYPE', 'pubsub'))
       expect(killed).toBe(crowd.fleet.hubs.length)
       await crowd.flow(20)
       await crowd.caughtUp()
@@ -82,7 +83,8 @@ export const REDIS_TRIALS: readonly Trial[] = [
   },
   {
     name: 'Redis pauses for 10 s',
-    run: async ({ redis: { server } }) => {
+    run: async ({ redis }) => {
+      const { server } = redis.site
       await server.command('CLIENT', 'PAUSE', String(10_000 / SCALE))
       const since = performance.now()
       // Answered when the pause is over.
@@ -116,17 +118,16 @@ export const REDIS_TRIALS: readonly Trial[] = [
     gaps: ['lost-tail'],
     run: async (crowd) => {
       const { fleet, redis } = crowd
-      const replica = await redis.replica()
+      const pair = await redis.site.pair()
       const asleep = crowd.visit(fleet.url('other'), TRANSPORTS_OF.A)
       await crowd.flow(10)
       await crowd.caughtUp()
       asleep.client.disconnect()
       await crowd.flow(10)
-      // From here on it hears nothing more.
-      await replica.command('REPLICAOF', 'NO', 'ONE')
+      await deafen(pair.replica)
       await crowd.flow(30)
       await crowd.caughtUp()
-      const lost = await redis.failOver(replica, (lost) => overtake(crowd, lost))
+      const lost = await redis.failOver(pair, (lost) => overtake(crowd, lost))
       await crowd.until('everybody to be told', () =>
         [...crowd.visitors.values()].every(({ gaps }) => gaps.length >= 3),
       )

@@ -23,20 +23,22 @@ end
 
 /**
  * Takes or renews the lease of the one that reads, and reads for it, in one step: whoever has lost the lease gets nothing any more.
- * KEYS: lease, stream. ARGV: holder, how long, what to read, from where, how many, idle time of what is taken over from others of the group.
+ * KEYS: lease, stream. ARGV: holder, how long, what to read, from where, how many, idle time of what is taken over from others of the group, how
+ * many entries the holder has in hand.
  * Returns `held` when another one has the lease; else `new` when it was nobody's, and nothing is read; or `mine`. Then the time, entries, where to
- * go on, ids of entries that are gone, how many there are, and the time of the oldest.
+ * go on, ids of entries that are gone, how many there are, the time of the oldest, and ids of what was handed out before what is new and is not done:
+ * if not all, more than the holder has.
  */
 const TAKE = `
 local lease, stream = KEYS[1], KEYS[2]
-local me, leaseMs, what, from, count, idleMs = unpack(ARGV)
+local me, leaseMs, what, from, count, idleMs, inHand = unpack(ARGV)
 local time = redis.call('TIME')
 local nowMs = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 ${FIELDS}
-local function reply(state, entries, next, gone)
+local function reply(state, entries, next, gone, begun)
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
   local oldestMs = oldest and string.match(oldest[1], '^%d+') or ''
-  return { state, nowMs, entries, next, gone, tostring(redis.call('XLEN', stream)), oldestMs }
+  return { state, nowMs, entries, next, gone, tostring(redis.call('XLEN', stream)), oldestMs, begun or {} }
 end
 
 local function isError(answer)
@@ -67,6 +69,11 @@ local function read()
   return redis.pcall('XREADGROUP', 'GROUP', '${GROUP}', '${CONSUMER}', 'COUNT', count, 'STREAMS', stream, after)
 end
 
+local begun = {}
+if what == 'new' then
+  local pending = redis.pcall('XPENDING', stream, '${GROUP}', '-', '+', inHand + 1, '${CONSUMER}')
+  for n = 1, #pending do begun[n] = pending[n][1] end
+end
 local answer = read()
 if isError(answer) and string.find(answer.err, 'NOGROUP', 1, true) then
   redis.call('XGROUP', 'CREATE', stream, '${GROUP}', '0', 'MKSTREAM')
@@ -94,7 +101,7 @@ for _, entry in ipairs(found) do
   end
   if entry and what == 'mine' then next = entry[1] end
 end
-return reply('mine', entries, next, gone)
+return reply('mine', entries, next, gone, begun)
 `
 
 /** KEYS: stream. ARGV: ids. */

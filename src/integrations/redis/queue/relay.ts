@@ -52,6 +52,7 @@ type Taken = readonly [
   gone: readonly string[],
   length: string,
   oldestMs: string,
+  begun: readonly string[],
 ]
 
 /** Reads a queue as long as it has the lease, and hands its entries on. First what was begun and is not done, then what others left, then what is new. */
@@ -103,8 +104,6 @@ export class Relay {
         failures = 0
         events.well(READING)
       } catch (error) {
-        // What Redis handed over may be on its way: it is read again.
-        this.#begin()
         events.failed(error, READING)
         pauseMs = backoffMs(failures++, clock)
       }
@@ -121,9 +120,17 @@ export class Relay {
   async #step(): Promise<number> {
     const { link, names, holder, leaseMs, clock, events } = this.#context
     const asked = this.#hasRoom() ? this.#what : 'nothing'
-    const args = [holder, String(leaseMs), asked, this.#from, String(MOST_AT_ONCE), String(OTHERS_MS)]
+    const args = [
+      holder,
+      String(leaseMs),
+      asked,
+      this.#from,
+      String(MOST_AT_ONCE),
+      String(OTHERS_MS),
+      String(this.#hand.size),
+    ]
     const reply = await link.run(takeScript, [names.lease, names.stream], args)
-    const [state, now, entries, next, gone, length, oldestMs] = reply as unknown as Taken
+    const [state, now, entries, next, gone, length, oldestMs, begun] = reply as unknown as Taken
     const nowMs = Number(now)
     this.#waiting = Number(length)
     this.#lagMs = oldestMs === '' ? 0 : Math.max(0, nowMs - Number(oldestMs))
@@ -137,6 +144,12 @@ export class Relay {
     this.#untilMs = nowMs + leaseMs - 1
     this.#reads(true)
     if (isNew) return 0
+    // In an answer that was lost; or it was done, and this Redis does not know: it has taken over and lacks the newest. It is read again, and what is
+    // new comes behind it.
+    if (begun.some((id) => !this.#hand.has(id))) {
+      this.#begin()
+      return 0
+    }
     // Redis names them until it is told that they are done.
     const lost = gone.filter((id) => !this.#hand.has(id))
     for (const id of lost) events.lost(id)

@@ -18,4 +18,9 @@ export const ELSEWHERE: readonly Elsewhere[] = [
   { id: 'F22', what: 'three hubs, and their Redis fails', where: 'src/testing/fault-matrix/redis-matrix.int.test.ts' },
   { id: 'F27', what: 'seven tabs', where: 'e2e/page-life.spec.ts' },
   { id: 'F28', what: 'pages that may not, or lack something', where: 'e2e/page-life.spec.ts' },
+  {
+    id: 'F35',
+    what: 'three hubs, and their Redis Cluster fails',
+    where: 'src/testing/fault-matrix/redis-cluster-matrix.int.test.ts',
+  },
 ]
