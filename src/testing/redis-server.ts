@@ -37,7 +37,7 @@ let ports = randomInt(PORTS.count)
 
 /** Another one each time: it is still free when a program has come so far as to listen there. */
 export const freePort = async (): Promise<number> => {
-  for (;;) {
+  for (let tries = 0; tries < PORTS.count; tries++) {
     const port = PORTS.from + (ports++ % PORTS.count)
     const server = createServer().listen(port, host)
     try {
@@ -50,6 +50,7 @@ export const freePort = async (): Promise<number> => {
     await once(server, 'close')
     return port
   }
+  throw new Error(`no port is free from ${PORTS.from} to ${PORTS.from + PORTS.count - 1}`)
 }
 
 /** Never connected: the `redis` package builds a class of some hundred commands, unless one client is made of another. */
