@@ -16,7 +16,7 @@ it.each([
   ['websocket', full ? 500 : 200, 1_000, 0.25, 'its own'],
   ...(full
     ? ([
-        ['sse', 500, 100, 0.25, 'any'],
+        ['sse', 500, 100, 0.3, 'any'],
         ['sse', 500, 1_000, 0.25, 'its own'],
         ['long-poll', 300, 100, 0.3, 'any'],
       ] as const)
