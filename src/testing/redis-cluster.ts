@@ -1,4 +1,4 @@
-import { freePort, startRedisServer } from './redis-server.ts'
+import { freePort, isFollowing, startRedisServer } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
 import { tlsArgs } from './redis-tls.ts'
 import type { Certificates } from './redis-tls.ts'
@@ -92,8 +92,6 @@ export const startRedisCluster = async (replicas = 1, tls?: Certificates): Promi
     const infos = (await everywhere('CLUSTER', 'INFO')).map(String)
     return infos.every((info) => info.includes('cluster_state:ok') && info.includes(`known_nodes:${nodes.length}`))
   }
-  const isFollowing = async (replica: RedisServer): Promise<boolean> =>
-    String(await replica.command('INFO', 'replication')).includes('master_link_status:up')
   try {
     for (const [n, master] of masters.entries()) {
       const [from, to] = [n, n + 1].map((part) => Math.floor((SLOTS * part) / MASTERS)) as [number, number]

@@ -1,10 +1,7 @@
-import { deafen, hasAll, startRedisServer } from './redis-server.ts'
+import { deafen, hasAll, isFollowing, startRedisServer, startReplica } from './redis-server.ts'
 import type { RedisServer } from './redis-server.ts'
 import { startTcpGate } from './tcp-gate.ts'
 import type { TcpGate } from './tcp-gate.ts'
-
-/** By way of the disk a replica is let in at once; without it, only when it says, a second later, that it is there. */
-const ARGS = ['--save', '', '--repl-diskless-sync', 'no']
 
 /** A Redis and its replica, with one address for the one that serves. */
 export class RedisPair {
@@ -20,10 +17,8 @@ export class RedisPair {
   }
 
   static async start(): Promise<RedisPair> {
-    const server = await startRedisServer(ARGS)
-    const replica = await startRedisServer([...ARGS, '--replicaof', '127.0.0.1', String(server.port)])
-    while (!(await linkOf(replica)).includes('link_status:up'));
-    return new RedisPair(server, replica, await startTcpGate(server.port))
+    const server = await startRedisServer()
+    return new RedisPair(server, await startReplica(server), await startTcpGate(server.port))
   }
 
   /** By way of the gate. */
@@ -40,7 +35,7 @@ export class RedisPair {
   async part(): Promise<void> {
     await hasAll(this)
     await deafen(this.replica)
-    if (!(await linkOf(this.replica)).includes('link_status:down')) throw new Error('the replica still hears')
+    if (await isFollowing(this.replica)) throw new Error('the replica still hears')
   }
 
   /** The first dies: nobody is at the address. Returns how many connections were cut. */
@@ -68,5 +63,3 @@ export class RedisPair {
     await this.server.stop()
   }
 }
-
-const linkOf = async (replica: RedisServer): Promise<string> => String(await replica.command('INFO', 'replication'))

@@ -146,6 +146,19 @@ export const errorsOf = async (server: RedisServer, kind: string): Promise<numbe
 /** A `describe` that needs Redis. */
 export const describeRedis = (name: string, define: () => void): void => describeWith(['redis-server'], name, define)
 
+/** The replica has a link to its master, and began with what that had. */
+export const isFollowing = async (replica: RedisServer): Promise<boolean> =>
+  String(await replica.command('INFO', 'replication')).includes('master_link_status:up')
+
+/** Starts a replica of a server, and resolves when it follows. */
+export const startReplica = async (server: RedisServer): Promise<RedisServer> => {
+  // By way of the disk it is let in at once; without it, only when it says, a second later, that it is there.
+  await server.command('CONFIG', 'SET', 'repl-diskless-sync', 'no')
+  const replica = await startRedisServer(['--save', '', '--replicaof', host, String(server.port)])
+  while (!(await isFollowing(replica)));
+  return replica
+}
+
 /** Resolves when a replica has all that its master has now. */
 export const hasAll = async ({ server, replica }: { readonly server: RedisServer; readonly replica: RedisServer }) => {
   const [, end] = (await server.command('ROLE')) as [string, number]

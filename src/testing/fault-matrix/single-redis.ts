@@ -1,4 +1,4 @@
-import { startRedisServer } from '../redis-server.ts'
+import { startRedisServer, startReplica } from '../redis-server.ts'
 import type { RedisServer } from '../redis-server.ts'
 import { startTcpGate } from '../tcp-gate.ts'
 import type { TcpGate } from '../tcp-gate.ts'
@@ -50,9 +50,8 @@ export class SingleRedis implements RedisSite {
 
   async pair(): Promise<ReplicatedServer> {
     const server = this.#server
-    const replica = await startRedisServer(['--save', '', '--replicaof', '127.0.0.1', String(server.port)])
+    const replica = await startReplica(server)
     this.#started.push(replica)
-    while (!String(await replica.command('INFO', 'replication')).includes('master_link_status:up'));
     return { server, replica }
   }
 
